@@ -1,0 +1,157 @@
+// Every limit of Callbox: its name, unit, default, and what the presets change.
+//   in  -> a preset name, or an object with `preset` and single values
+//   out -> `Limits`, complete and frozen
+// Limits that the wire names (`maxFrame`, `maxMessage`, `maxMeta`, `window`) are in bytes.
+
+export interface Limits {
+  /** Largest message (one input, output or item), in bytes. */
+  readonly maxMessage: number
+  /** Largest frame, header included, in bytes. 16,384 to 66,560. */
+  readonly maxFrame: number
+  /** Largest HELLO, in bytes. */
+  readonly maxHello: number
+  /** Deepest nesting of a payload. */
+  readonly maxDepth: number
+  /** Containers, keys and values of one payload, counted together. */
+  readonly maxNodes: number
+  /** Keys of one map in a payload. */
+  readonly maxKeys: number
+  /** Largest metadata of one message, in bytes. */
+  readonly maxMeta: number
+  /** Entries of one message's metadata. */
+  readonly maxMetaEntries: number
+  /** Calls that the peer may have running here at once; each holds a slot until its handler settles. */
+  readonly maxCalls: number
+  /** Calls that may wait here until the peer has a slot, or until there is a connection. */
+  readonly maxQueuedCalls: number
+  /** Bytes that the peer may send on one stream before the application takes any. At least 131,072. */
+  readonly window: number
+  /** Bytes of events that may be in handlers at once, each direction. */
+  readonly eventWindow: number
+  /** What every counted frame costs of a window besides its metadata and payload, in bytes. */
+  readonly frameCost: number
+  /** Unsent bytes at a link above which nothing more is handed to it. */
+  readonly maxFed: number
+  /** Unsent bytes at a link above which the peer is a slow consumer and is cut. */
+  readonly maxUnsent: number
+  /** Milliseconds without progress of unsent bytes after which the peer is a slow consumer. */
+  readonly stallMs: number
+  /** Milliseconds from accept to an authenticated HELLO, over all layers; bytes do not extend it. */
+  readonly handshakeMs: number
+  /** Milliseconds within which a frame whose first byte has come must be complete. */
+  readonly frameMs: number
+  /** Bytes of sent frames kept until the peer acknowledges them. */
+  readonly replayRing: number
+  /** Received bytes after which an acknowledgment is sent at once. */
+  readonly ackBytes: number
+  /** Milliseconds that an owed acknowledgment may wait. */
+  readonly ackMs: number
+  /** Default deadline of a unary call, in milliseconds. */
+  readonly callTimeoutMs: number
+  /** Longest that a unary call may run at the callee, in milliseconds, whatever its caller says. */
+  readonly maxCallMs: number
+  /** Largest data of a declared error, in bytes. */
+  readonly maxErrorData: number
+  /** Silence after which a PING is sent, in milliseconds. */
+  readonly pingIntervalMs: number
+  /** Silence after that PING until the link is given up, in milliseconds. */
+  readonly pingTimeoutMs: number
+  /** PINGs of the peer that are free at first; one more each second. */
+  readonly pingBurst: number
+  /** First delay of reconnecting, in milliseconds; doubles with each attempt, with full jitter. */
+  readonly reconnectMs: number
+  /** Longest delay of reconnecting, in milliseconds. */
+  readonly maxReconnectMs: number
+  /** Milliseconds that one attempt to connect may take, handshake included. */
+  readonly connectMs: number
+  /** Connections of one listener at once. */
+  readonly maxConnections: number
+}
+
+export type LimitsPreset = 'internet' | 'internal' | 'game' | 'fast'
+
+/** A preset, or a preset (default `internet`) with single values changed. */
+export type LimitsOption = LimitsPreset | ({ readonly preset?: LimitsPreset | undefined } & {
+  readonly [K in keyof Limits]?: Limits[K] | undefined
+})
+
+const KiB = 1024
+const MiB = 1024 * KiB
+
+/** `internet`: every peer is hostile. */
+const internet: Limits = Object.freeze({
+  maxMessage: 4 * MiB,
+  maxFrame: 65 * KiB,
+  maxHello: 16 * KiB,
+  maxDepth: 64,
+  maxNodes: 262_144,
+  maxKeys: 32_768,
+  maxMeta: 8 * KiB,
+  maxMetaEntries: 64,
+  maxCalls: 256,
+  maxQueuedCalls: 1_024,
+  window: 256 * KiB,
+  eventWindow: 256 * KiB,
+  frameCost: 64,
+  maxFed: 64 * KiB,
+  maxUnsent: 4 * MiB,
+  stallMs: 30_000,
+  handshakeMs: 5_000,
+  frameMs: 30_000,
+  replayRing: 4 * MiB,
+  ackBytes: 64 * KiB,
+  ackMs: 100,
+  callTimeoutMs: 30_000,
+  maxCallMs: 300_000,
+  maxErrorData: 8 * KiB,
+  pingIntervalMs: 15_000,
+  pingTimeoutMs: 10_000,
+  pingBurst: 10,
+  reconnectMs: 250,
+  maxReconnectMs: 30_000,
+  connectMs: 10_000,
+  maxConnections: 10_000,
+})
+
+const presets: Readonly<Record<LimitsPreset, Partial<Limits>>> = {
+  internet: {},
+  internal: { maxMessage: 16 * MiB, maxCalls: 1_024, pingIntervalMs: 10_000, pingTimeoutMs: 5_000 },
+  game: {
+    maxMessage: 64 * KiB,
+    maxCalls: 64,
+    pingIntervalMs: 5_000,
+    pingTimeoutMs: 5_000,
+    maxUnsent: 256 * KiB,
+  },
+  fast: { pingIntervalMs: 1_000, pingTimeoutMs: 2_000 },
+}
+
+/** What the protocol allows: [least, most]. The others may be any positive integer. */
+const ranges: Partial<Record<keyof Limits, readonly [number, number]>> = {
+  maxFrame: [16 * KiB, 65 * KiB],
+  window: [128 * KiB, 2 ** 31 - 1],
+  eventWindow: [128 * KiB, 2 ** 31 - 1],
+  replayRing: [256 * KiB, 2 ** 31 - 1],
+  maxMessage: [1, 2 ** 31 - 1],
+  // A slot cannot be promised that does not exist, and ids are counted below 2^30.
+  maxCalls: [1, 2 ** 20],
+}
+
+/**
+ * Fills in and checks limits, once, at the edge.
+ * Throws RangeError with the name of an option that is unknown, not a number, or out of range.
+ */
+export function resolveLimits(option: LimitsOption = 'internet'): Limits {
+  const { preset = 'internet', ...single } = typeof option === 'string' ? { preset: option } : option
+  if (!Object.hasOwn(presets, preset)) throw new RangeError(`limits: no preset '${String(preset)}'`)
+  const limits: Record<string, number> = { ...internet, ...presets[preset] }
+  for (const [name, value] of Object.entries(single)) {
+    if (value === undefined) continue
+    if (!Object.hasOwn(internet, name)) throw new RangeError(`limits: no limit '${name}'`)
+    const [least, most] = ranges[name as keyof Limits] ?? [1, Number.MAX_SAFE_INTEGER]
+    if (!Number.isInteger(value) || value < least || value > most)
+      throw new RangeError(`limits.${name} must be an integer from ${least} to ${most}`)
+    limits[name] = value
+  }
+  return Object.freeze(limits) as unknown as Limits
+}

@@ -1,0 +1,2 @@
+// Public names of @callbox/core.
+export { RpcError } from './base/errors.ts'

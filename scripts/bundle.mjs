@@ -1,0 +1,132 @@
+// Weighs the browser bundle of a client with one call, and looks for what must not be in it.
+//   in  -> tests/bundle/client.ts and the built packages (run build.mjs first)
+//   out -> a table, exit code 1 over budget or where a check fails (threat P5)
+//
+// "in all" is the whole bundle, minified and gzipped, as a browser gets it. "ours" is the same
+// bundle with typebox and msgpackr left out as imports: everything that Callbox itself adds, the
+// fixture included. It is not a difference of two gzips, which would count in our favor whatever
+// of our text happens to repeat theirs. So the parts add up to slightly more than the whole.
+
+import { dirname, join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+import { root } from './packages.mjs'
+
+const budgets = { all: 25_600, ours: 9_216 }
+// By the names as they are imported: `#msgpackr` is core's name for the build of the platform.
+const theirs = ['typebox', 'typebox/*', 'msgpackr', 'msgpackr/*', '#msgpackr']
+const fixture = { entryPoints: [join(root, 'tests/bundle/client.ts')] }
+
+const all = await bundle(fixture)
+const ours = await bundle({ ...fixture, external: theirs })
+const typebox = await bundle(
+  virtual("import * as T from 'typebox'; console.log(T.Object({ a: T.String(), b: T.Integer() }))"),
+)
+const msgpackr = await bundle(
+  virtual(
+    "import { Packr, Unpackr } from 'msgpackr/index-no-eval'; console.log(Packr, Unpackr)",
+    'packages/core',
+  ),
+)
+
+const rows = [
+  ['in all', all, budgets.all],
+  ['ours', ours, budgets.ours],
+  ['typebox alone', typebox],
+  ['msgpackr alone', msgpackr],
+]
+console.log('bundle of a client with one call      minified     gzip   budget')
+for (const [title, { code, gzip }, budget] of rows) {
+  const cells = [number(code.length, 12), number(gzip, 9), budget ? number(budget, 9) : '']
+  console.log(title.padEnd(34) + cells.join(''))
+}
+printInputs(all)
+
+const problems = [
+  ...over('in all', all.gzip, budgets.all),
+  ...over('ours', ours.gzip, budgets.ours),
+  ...forbiddenText(all.code),
+  ...forbiddenInputs(all),
+]
+for (const problem of problems) console.error(`FAILED ${problem}`)
+if (problems.length === 0) console.log('ok     within budget; no Node module, validator or eval')
+process.exitCode = problems.length === 0 ? 0 : 1
+
+async function bundle(input) {
+  const { outputFiles, metafile } = await build({
+    ...input,
+    bundle: true,
+    write: false,
+    metafile: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    platform: 'browser',
+    // What bundlers set; not our own `@callbox/source`, so that the built files are measured.
+    conditions: ['browser', 'module'],
+    define: { 'process.env.NODE_ENV': '"production"' },
+    legalComments: 'none',
+    absWorkingDir: root,
+    logLevel: 'error',
+    // Its aliases would lead to the sources.
+    tsconfigRaw: {},
+  })
+  const [{ text: code, contents }] = outputFiles
+  const [{ inputs }] = Object.values(metafile.outputs)
+  return { code, gzip: gzipSync(contents, { level: 9 }).length, inputs }
+}
+
+/** A bundle of one import, resolved from a folder that may import it. */
+function virtual(contents, folder = '.') {
+  return { stdin: { contents, resolveDir: join(root, folder), loader: 'js' } }
+}
+
+function number(value, width) {
+  return value.toLocaleString('en-US').padStart(width)
+}
+
+/** What of each package is in the bundle, minified: where to look when a budget breaks. */
+function printInputs({ inputs }) {
+  const sums = new Map()
+  for (const [path, { bytesInOutput }] of Object.entries(inputs)) {
+    if (bytesInOutput === 0) continue
+    const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? dirname(path)
+    const [files, sum] = sums.get(name) ?? [0, 0]
+    sums.set(name, [files + 1, sum + bytesInOutput])
+  }
+  console.log('\nfrom                           files    bytes minified')
+  for (const [name, [files, sum]] of [...sums].sort((a, b) => b[1][1] - a[1][1])) {
+    console.log(name.padEnd(28) + number(files, 8) + number(sum, 9))
+  }
+  console.log()
+}
+
+function over(title, size, budget) {
+  return size > budget ? [`${title}: ${size} bytes, budget ${budget}`] : []
+}
+
+function forbiddenText(code) {
+  const patterns = [
+    /\bnode:/,
+    /typebox\/(compile|value)/,
+    /\beval\s*\(/,
+    /\bnew Function\b/,
+    /\bFunction\s*\(/,
+  ]
+  return patterns.flatMap((pattern) => {
+    const found = pattern.exec(code)
+    if (found === null) return []
+    return [
+      `the bundle has ${found[0]}: ...${code.slice(Math.max(0, found.index - 60), found.index + 60)}...`,
+    ]
+  })
+}
+
+/** By path: bundled code does not say what it was called. */
+function forbiddenInputs({ inputs }) {
+  const forbidden = /node_modules\/typebox\/build\/(compile|value)\/|\/core\/dist\/validate\.js$/
+  const found = Object.keys(inputs).filter(
+    (path) => inputs[path].bytesInOutput > 0 && forbidden.test(path),
+  )
+  return found.length === 0 ? [] : [`the bundle has ${found[0]} and ${found.length - 1} like it`]
+}
