@@ -1,8 +1,8 @@
 // One error class, one closed list of codes, one table.
 //   in  -> codes of this list, from the framework or thrown by handlers
 //   out -> `RpcError`, the only error that a call rejects with
-// The bytes of an ERROR frame are written and read in `frames/fields.ts`; what may leave the
-// process is decided here, in `toWire`.
+// The bytes of an ERROR frame are written and read in `frames/fields.ts`; what of an error may leave
+// the process is decided in `calls/failure.ts`.
 
 /**
  * Every code, with its number on the wire. 1 to 16 are those of gRPC

@@ -26,8 +26,6 @@ export interface Limits {
   readonly maxQueuedCalls: number
   /** Bytes that the peer may send on one stream before the application takes any. At least 131,072. */
   readonly window: number
-  /** Bytes of events that may be in handlers at once, each direction. */
-  readonly eventWindow: number
   /** What every counted frame costs of a window besides its metadata and payload, in bytes. */
   readonly frameCost: number
   /** Unsent bytes at a link above which nothing more is handed to it. */
@@ -91,7 +89,6 @@ const internet: Limits = Object.freeze({
   maxCalls: 256,
   maxQueuedCalls: 1_024,
   window: 256 * KiB,
-  eventWindow: 256 * KiB,
   frameCost: 64,
   maxFed: 64 * KiB,
   maxUnsent: 4 * MiB,
@@ -130,7 +127,6 @@ const presets: Readonly<Record<LimitsPreset, Partial<Limits>>> = {
 const ranges: Partial<Record<keyof Limits, readonly [number, number]>> = {
   maxFrame: [16 * KiB, 65 * KiB],
   window: [128 * KiB, 2 ** 31 - 1],
-  eventWindow: [128 * KiB, 2 ** 31 - 1],
   replayRing: [256 * KiB, 2 ** 31 - 1],
   maxMessage: [1, 2 ** 31 - 1],
   // A slot cannot be promised that does not exist, and ids are counted below 2^30.

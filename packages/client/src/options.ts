@@ -1,0 +1,69 @@
+// Options of a client, resolved.
+//   in  -> what a user writes
+//   out -> the runtime of all its calls
+
+import type { ClientInterceptor } from '@callbox/core'
+import {
+  ByteSink,
+  clockOf,
+  msgpackCodec,
+  resolveLimits,
+  Timers,
+  type Clock,
+  type ClockHost,
+  type LimitsOption,
+  type Report,
+  type Runtime,
+  type Validate,
+} from '@callbox/core/internal'
+
+export interface ClientOptions {
+  /**
+   * Sent in the first frame of every connection, never in a URL. A function is asked before each
+   * attempt to connect, so that it can renew what has expired.
+   */
+  readonly credential?: unknown
+  /** What the server's `authenticate` sees as `client`. */
+  readonly name?: string | undefined
+  readonly version?: string | undefined
+  /** Run around every call, the first outermost. */
+  readonly interceptors?: readonly ClientInterceptor[] | undefined
+  /** `validate` of `@callbox/core/validate`: inputs and outputs are checked on this side too. */
+  readonly validate?: Validate | undefined
+  /** A preset, or single limits. Default `internet`. */
+  readonly limits?: LimitsOption | undefined
+  /** Takes what happened that no call reports: dropped events, throwing listeners. */
+  readonly logger?: Report | undefined
+  /** For tests: `VirtualClock` of `@callbox/testing`. */
+  readonly clock?: Clock | undefined
+}
+
+export interface ResolvedOptions {
+  readonly runtime: Runtime
+  readonly identity: { readonly name: string; readonly version: string }
+  readonly credential: () => unknown
+  readonly interceptors: readonly ClientInterceptor[]
+}
+
+/** Throws RangeError for limits that cannot be. */
+export function resolveOptions(options: ClientOptions): ResolvedOptions {
+  const clock = options.clock ?? clockOf(globalThis as unknown as ClockHost)
+  const limits = resolveLimits(options.limits)
+  const { credential } = options
+  return {
+    runtime: {
+      clock,
+      timers: new Timers(clock),
+      limits,
+      codec: msgpackCodec(limits),
+      sink: new ByteSink(),
+      validate: options.validate,
+      checkOutput: options.validate !== undefined,
+      report: options.logger ?? (() => undefined),
+    },
+    identity: { name: options.name ?? 'callbox', version: options.version ?? '' },
+    // The user's function, of which only the result travels.
+    credential: typeof credential === 'function' ? (credential as () => unknown) : () => credential,
+    interceptors: options.interceptors ?? [],
+  }
+}

@@ -1,0 +1,471 @@
+// All calls of one session, in both directions: ids, order, who gets which frame.
+//   in  -> stream frames of the session; calls to start
+//   out -> frames to the call they belong to; new calls to the dispatcher; what was never sent, back
+// One per session. What a single call does with its frames is in `outgoing.ts` and `incoming.ts`.
+
+import { ConnectionError, RpcError, codeOf, protocolError } from '../base/errors.ts'
+import { Queue } from '../base/queue.ts'
+import { decodeUtf8 } from '../base/utf8.ts'
+import { MessageFields } from '../frames/fields.ts'
+import { Flag, FrameType, headerBytes, readU32 } from '../frames/frame.ts'
+import { ByName, Unserved, type MethodIds, type PeerLimits } from '../session/handshake.ts'
+import type { Session, SessionEnd, SessionOwner } from '../session/session.ts'
+import { Events, OutgoingEvent } from './events.ts'
+import { failure, failureFrame, readFailure, type WireFailure } from './failure.ts'
+import { IncomingCall, type Dispatcher, type ServedMethod } from './incoming.ts'
+import type { MethodRef } from './message.ts'
+import type { Method } from './method.ts'
+import { local, type CallStarter, OutgoingCall, type Startable } from './outgoing.ts'
+import type { Received } from './reader.ts'
+import type { Runtime } from './runtime.ts'
+import type { WriterTerms } from './writer.ts'
+
+/** Ids stay below 2^30, where V8 keeps them as small integers. */
+const idMask = 2 ** 30 - 1
+
+/** Serial-number order (RFC 1982) on 30 bits: whether `id` comes after `other`. */
+export function isAhead(id: number, other: number): boolean {
+  const distance = (id - other) & idMask
+  return distance > 0 && distance < 2 ** 29
+}
+
+/** Who owns a session's calls: a client that may have another session later, or a server. */
+export interface CallsOwner {
+  /** What was never sent and cannot go out here any more, in order. */
+  takeBack(calls: readonly Startable[]): void
+  /** The peer accepts no further calls here. */
+  onDrain(reconnectAfterMs: number | undefined): void
+  /** The session is over; every call has settled or been given back. */
+  onEnd(end: SessionEnd): void
+}
+
+export interface CallsParts {
+  readonly runtime: Runtime
+  readonly session: Session
+  readonly peer: PeerLimits
+  /** How this side names the methods of the other. */
+  readonly ids: MethodIds
+  readonly role: 'client' | 'server'
+  readonly dispatcher: Dispatcher
+  readonly owner: CallsOwner
+}
+
+export class Calls implements SessionOwner, CallStarter {
+  readonly runtime: Runtime
+  readonly session: Session
+  readonly dispatcher: Dispatcher
+  readonly events: Events
+  peer: PeerLimits
+  writerTerms: WriterTerms
+  private readonly ids: MethodIds
+  private readonly owner: CallsOwner
+  private readonly table = new Map<number, OutgoingCall | IncomingCall>()
+  private readonly fields = new MessageFields()
+  private readonly parity: 0 | 1
+  private nextId: number
+  private highestSent = 0
+  private highestReceived = 0
+  private acceptedId = 0
+  private readonly waiting = new Queue<Startable>()
+  /** Calls that wait for the link, without an id so far. */
+  private readonly transmitting = new Set<OutgoingCall>()
+  private readonly slotHolders = new Set<IncomingCall>()
+  private readonly endListeners = new Set<() => void>()
+  private sending = 0
+  private late = 0
+  private creditViolations = 0
+  private state: 'open' | 'draining' | 'drained' | 'ended' = 'open'
+  private whenIdle: (() => void) | undefined
+
+  constructor(parts: CallsParts) {
+    this.runtime = parts.runtime
+    this.session = parts.session
+    this.peer = parts.peer
+    this.ids = parts.ids
+    this.dispatcher = parts.dispatcher
+    this.owner = parts.owner
+    this.parity = parts.role === 'client' ? 1 : 0
+    this.nextId = parts.role === 'client' ? 1 : 2
+    this.writerTerms = this.newTerms()
+    this.events = new Events(this)
+  }
+
+  private newTerms(): WriterTerms {
+    const { frameCost, maxUnsent } = this.runtime.limits
+    return { session: this.session, peer: this.peer, frameCost, maxWaiting: maxUnsent }
+  }
+
+  /** Highest stream id of a REQUEST that counts as accepted; 0 for none. */
+  get lastAcceptedId(): number {
+    return this.acceptedId
+  }
+
+  /** Open calls of both directions, and handlers that have not settled. */
+  get size(): number {
+    return this.table.size + this.slotHolders.size
+  }
+
+  // Calls of this side
+
+  start(call: Startable): void {
+    if (call.settled) return
+    if (this.state === 'drained' || this.state === 'ended') return this.owner.takeBack([call])
+    // Events need no slot of the peer.
+    if (call instanceof OutgoingEvent) return call.transmit(this)
+    if (this.sending < this.peer.maxCalls && this.waiting.length === 0) return this.send(call)
+    const { maxQueuedCalls } = this.runtime.limits
+    if (this.waiting.length >= maxQueuedCalls)
+      return call.fail(local('resource_exhausted', `more calls wait than maxQueuedCalls (${maxQueuedCalls})`))
+    this.waiting.push(call)
+  }
+
+  private send(call: Startable): void {
+    this.sending += 1
+    call.transmit(this)
+    if (call.settled) this.onSlotFree()
+  }
+
+  private onSlotFree(): void {
+    this.sending -= 1
+    while (this.sending < this.peer.maxCalls) {
+      const call = this.waiting.shift()
+      if (call === undefined) return
+      if (!call.settled) {
+        this.sending += 1
+        call.transmit(this)
+        if (call.settled) this.sending -= 1
+      }
+    }
+  }
+
+  /** How the peer knows a method; undefined if it does not serve it. */
+  refOf(method: Method): MethodRef | undefined {
+    const id = this.ids.get(method.entry)
+    if (id === undefined || id === ByName) return method.nameBytes
+    return id === Unserved ? undefined : id
+  }
+
+  /** A call waits for the link, without an id so far. */
+  onTransmit(call: OutgoingCall): void {
+    this.transmitting.add(call)
+  }
+
+  /** Gives a call its id: its first frame goes to the link now. */
+  register(call: OutgoingCall): number {
+    let id = this.nextId
+    while (this.table.has(id)) id = after(id)
+    this.nextId = after(id)
+    this.highestSent = id
+    this.transmitting.delete(call)
+    this.table.set(id, call)
+    return id
+  }
+
+  /** `unused`: bytes that the peer may still send for the call. */
+  closeOutgoing(call: OutgoingCall, unused: number): void {
+    this.transmitting.delete(call)
+    if (call.id !== 0 && this.table.delete(call.id)) this.late += unused
+    if (this.state === 'ended') return
+    this.onSlotFree()
+    this.checkIdle()
+  }
+
+  // Calls of the peer
+
+  closeIncoming(call: IncomingCall, unused: number): void {
+    if (this.table.delete(call.id)) this.late += unused
+  }
+
+  releaseSlot(call: IncomingCall): void {
+    if (!this.slotHolders.delete(call)) return
+    this.checkIdle()
+  }
+
+  // Frames
+
+  onFrame(buffer: Uint8Array, start: number, end: number): void {
+    const type = buffer[start]!
+    const flags = buffer[start + 1]!
+    const id = readU32(buffer, start + 2)
+    switch (type) {
+      case FrameType.Request:
+        return this.onRequest(buffer, start, end, flags, id)
+      case FrameType.Data:
+        return this.onData(buffer, start, end, flags, id)
+      case FrameType.End:
+        return this.onEndFrame(id)
+      case FrameType.Error:
+        return this.onErrorFrame(buffer, start, end, id)
+      case FrameType.Cancel:
+        return this.onCancel(buffer, start, end, id)
+      case FrameType.Credit:
+        return this.onCredit(buffer, start, end, id)
+      case FrameType.Notify:
+        return this.onNotify(buffer, start, end, flags, id)
+      default:
+        throw protocolError('frame type not agreed on')
+    }
+  }
+
+  private onRequest(buffer: Uint8Array, start: number, end: number, flags: number, id: number): void {
+    if (id === 0 || id > idMask || (id & 1) === this.parity) throw protocolError('REQUEST with an id of the other side')
+    if (!isAhead(id, this.highestReceived)) throw protocolError('REQUEST with an id that is not ahead')
+    this.highestReceived = id
+    // After GOAWAY the caller knows that these are not accepted.
+    if (this.state === 'draining') return
+    this.acceptedId = id
+    const { fields, runtime } = this
+    fields.parse(buffer, start, end)
+    const method = this.methodOf(buffer, flags)
+    const refusal = this.refusalOf(method)
+    if (refusal !== undefined) {
+      this.late += runtime.limits.window
+      return this.session.writeStream(failureFrame(id, refusal))
+    }
+    const call = new IncomingCall(this, id, method!)
+    this.table.set(id, call)
+    this.slotHolders.add(call)
+    this.judge(call, call.onRequest(buffer, flags, fields, end))
+  }
+
+  private methodOf(buffer: Uint8Array, flags: number): ServedMethod | undefined {
+    const { fields, dispatcher } = this
+    if ((flags & Flag.Named) === 0) return dispatcher.byId(fields.method)
+    const name = decodeUtf8(buffer, fields.nameStart, fields.nameEnd)
+    return name === undefined ? undefined : dispatcher.byName(name)
+  }
+
+  private refusalOf(method: ServedMethod | undefined): WireFailure | undefined {
+    const { limits } = this.runtime
+    if (method === undefined || method.definition.kind === 'event')
+      return failure('unimplemented', 'no such method', 'no')
+    if (this.slotHolders.size >= limits.maxCalls)
+      return failure('resource_exhausted', `over maxCalls (${limits.maxCalls})`, 'no')
+    if (this.fields.metaEnd - this.fields.metaStart > limits.maxMeta)
+      return failure('resource_exhausted', `metadata is over maxMeta (${limits.maxMeta} bytes)`, 'no')
+    return undefined
+  }
+
+  private onData(buffer: Uint8Array, start: number, end: number, flags: number, id: number): void {
+    const { fields } = this
+    fields.parse(buffer, start, end)
+    const cost =
+      end - fields.payloadStart + fields.metaEnd - fields.metaStart + this.runtime.limits.frameCost
+    const call = this.callOf(id, cost)
+    if (call === undefined) return
+    if (call instanceof IncomingCall && call.inputEnded) return this.onDataAfterEnd(call, cost)
+    if ((flags & Flag.More) === 0 && (flags & Flag.Cont) === 0 && call.midMessage)
+      throw protocolError('a message begins inside another')
+    if (call instanceof IncomingCall && !call.method.streamsIn && !call.midMessage)
+      throw protocolError('DATA for a call with one input')
+    this.judge(call, call.onData(buffer, flags, fields, end))
+  }
+
+  /** Late if this side has told the caller to stop, else a broken rule. */
+  private onDataAfterEnd(call: IncomingCall, cost: number): void {
+    if (call.endedByCaller) throw protocolError('frame after END')
+    this.chargeLate(cost)
+  }
+
+  private onEndFrame(id: number): void {
+    const call = this.callOf(id, this.runtime.limits.frameCost)
+    if (call === undefined) return
+    if (call.midMessage) throw protocolError('END inside a message')
+    if (call instanceof IncomingCall && call.inputEnded)
+      return this.onDataAfterEnd(call, this.runtime.limits.frameCost)
+    call.onEnd()
+  }
+
+  private onErrorFrame(buffer: Uint8Array, start: number, end: number, id: number): void {
+    const call = this.callOf(id, this.runtime.limits.frameCost)
+    if (call === undefined) return
+    if (call instanceof OutgoingCall) return call.onError(buffer, start, end)
+    call.onError(readFailure(buffer, start, end, this.runtime.limits, call.method.definition))
+  }
+
+  private onCancel(buffer: Uint8Array, start: number, end: number, id: number): void {
+    if (end - start !== headerBytes + 1) throw protocolError('malformed CANCEL')
+    const call = this.callOf(id, this.runtime.limits.frameCost)
+    if (call === undefined) return
+    if (call instanceof OutgoingCall) return call.onCancel()
+    const code = codeOf(buffer[start + headerBytes]!) ?? 'cancelled'
+    call.onCancel(new RpcError(code, 'the caller gave the call up', { processed: 'yes' }))
+  }
+
+  private onCredit(buffer: Uint8Array, start: number, end: number, id: number): void {
+    if (end - start !== headerBytes + 4) throw protocolError('malformed CREDIT')
+    const bytes = readU32(buffer, start + headerBytes)
+    if (id === 0) return this.events.onCredit(bytes)
+    const call = this.callOf(id, this.runtime.limits.frameCost)
+    if (call !== undefined && !call.onCredit(bytes)) this.onCreditViolation(call)
+  }
+
+  private onNotify(buffer: Uint8Array, start: number, end: number, flags: number, id: number): void {
+    if (id !== 0) throw protocolError('stream id on NOTIFY')
+    const { fields, events, runtime } = this
+    fields.parse(buffer, start, end)
+    const { metaStart, metaEnd, payloadStart } = fields
+    const cost = end - payloadStart + metaEnd - metaStart + runtime.limits.frameCost
+    events.receive(cost)
+    const method = this.methodOf(buffer, flags)
+    if (method === undefined || method.definition.kind !== 'event' || metaEnd - metaStart > runtime.limits.maxMeta) {
+      runtime.report('debug', 'event dropped', { reason: 'unknown method' })
+      return events.take(cost)
+    }
+    const running = this.dispatcher.notify(this, { method, buffer, metaStart, metaEnd, payloadStart, payloadEnd: end })
+    if (running === undefined) events.take(cost)
+    else void running.then(() => events.take(cost))
+  }
+
+  /** The call of a frame; undefined if it is late. Throws `protocol` for an id never opened. */
+  private callOf(id: number, cost: number): OutgoingCall | IncomingCall | undefined {
+    const call = this.table.get(id)
+    if (call !== undefined) return call
+    const ours = (id & 1) === this.parity
+    const highest = ours ? this.highestSent : this.highestReceived
+    if (id === 0 || id > idMask || highest === 0 || isAhead(id, highest))
+      throw protocolError('frame for a call that was never opened')
+    this.chargeLate(cost)
+    return undefined
+  }
+
+  private chargeLate(cost: number): void {
+    this.late -= cost
+    if (this.late < 0) throw new ConnectionError('flow_control', 'late frames beyond what was granted')
+  }
+
+  private judge(call: OutgoingCall | IncomingCall, received: Received): void {
+    if (received === 'ok') return
+    if (received === 'beyond credit') return this.onCreditViolation(call)
+    const { maxMessage } = this.runtime.limits
+    const text = `message over maxMessage (${maxMessage} bytes)`
+    if (call instanceof IncomingCall) this.giveUp(call, failure('resource_exhausted', text, call.begun ? 'yes' : 'no'))
+    else call.abandon(new RpcError('resource_exhausted', text, { processed: 'yes' }))
+  }
+
+  /** The first costs the call, the second the connection. */
+  private onCreditViolation(call: OutgoingCall | IncomingCall): void {
+    this.creditViolations += 1
+    if (this.creditViolations > 1) throw new ConnectionError('flow_control', 'credit violated twice')
+    const text = 'credit violated'
+    if (call instanceof IncomingCall) this.giveUp(call, failure('flow_control', text, 'yes'))
+    else call.abandon(new RpcError('flow_control', text, { processed: 'yes' }))
+  }
+
+  private giveUp(call: IncomingCall, wire: WireFailure): void {
+    call.end(wire)
+    call.abort(new RpcError(wire.code, 'the call was given up', { processed: 'yes' }))
+  }
+
+  // Session
+
+  onWritable(): void {
+    // Outlets stand in the session's queue; nothing waits beside it.
+  }
+
+  onLimits(limits: Partial<PeerLimits>): void {
+    this.peer = { ...this.peer, ...limits }
+    this.writerTerms = this.newTerms()
+    this.onSlotsRaised()
+  }
+
+  private onSlotsRaised(): void {
+    this.sending += 1
+    this.onSlotFree()
+  }
+
+  onDrain(lastAcceptedId: number, reconnectAfterMs: number | undefined): void {
+    if (this.state === 'ended') return
+    this.state = 'drained'
+    const back: Startable[] = []
+    for (const call of this.table.values())
+      if (call instanceof OutgoingCall && this.isRefused(call.id, lastAcceptedId)) {
+        this.table.delete(call.id)
+        if (call.rewind(true)) back.push(call)
+        else call.onSessionEnd('unavailable', 'the peer is shutting down', true)
+      }
+    back.push(...this.takeWaiting())
+    this.owner.onDrain(reconnectAfterMs)
+    this.owner.takeBack(back)
+    this.checkIdle()
+  }
+
+  private isRefused(id: number, lastAcceptedId: number): boolean {
+    return lastAcceptedId === 0 || isAhead(id, lastAcceptedId)
+  }
+
+  private takeWaiting(): readonly Startable[] {
+    const back: Startable[] = [...this.events.takeUnsent()]
+    for (let call = this.waiting.shift(); call !== undefined; call = this.waiting.shift())
+      if (!call.settled) back.push(call)
+    return back
+  }
+
+  onEnd(end: SessionEnd): void {
+    this.state = 'ended'
+    const back: Startable[] = []
+    const calls = [...this.table.values(), ...this.transmitting]
+    this.table.clear()
+    this.transmitting.clear()
+    for (const call of calls) {
+      if (call instanceof IncomingCall) {
+        call.onSessionEnd(new RpcError('cancelled', 'the connection of the caller is gone', { cause: end.cause }))
+        continue
+      }
+      const refused = end.lastAcceptedId !== undefined && this.isRefused(call.id, end.lastAcceptedId)
+      if (call.state === 'sending' && call.rewind(false)) back.push(call)
+      else call.onSessionEnd(end.code, end.reason, refused)
+    }
+    for (const call of this.slotHolders)
+      call.onSessionEnd(new RpcError('cancelled', 'the connection of the caller is gone', { cause: end.cause }))
+    this.slotHolders.clear()
+    for (const listener of this.endListeners) listener()
+    this.endListeners.clear()
+    back.push(...this.takeWaiting())
+    this.owner.onEnd(end)
+    this.owner.takeBack(back)
+    this.checkIdle()
+  }
+
+  /** Calls `listener` when the session is over; the result takes it back. */
+  whenEnded(listener: () => void): () => void {
+    this.endListeners.add(listener)
+    return () => this.endListeners.delete(listener)
+  }
+
+  // Shutting down
+
+  /** Fails every call of the peer that still runs: the grace of a shutdown is over. */
+  endIncoming(wire: WireFailure): void {
+    for (const call of this.slotHolders) this.giveUp(call, wire)
+  }
+
+  /** Accepts no further calls; resolves when those that run have settled, handlers included. */
+  drain(reconnectAfterMs?: number): Promise<void> {
+    if (this.state === 'open') {
+      this.state = 'draining'
+      this.session.drain(reconnectAfterMs)
+    }
+    return this.idle()
+  }
+
+  /** Resolves when no call is open and no handler runs. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.whenIdle = resolve
+      this.checkIdle()
+    })
+  }
+
+  private checkIdle(): void {
+    if (this.whenIdle === undefined) return
+    if (this.state !== 'ended' && (this.table.size > 0 || this.slotHolders.size > 0)) return
+    this.whenIdle()
+    this.whenIdle = undefined
+  }
+}
+
+function after(id: number): number {
+  const next = (id + 2) & idMask
+  return next === 0 ? 2 : next
+}

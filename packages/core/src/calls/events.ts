@@ -1,0 +1,187 @@
+// Events: one-way messages with one window for all of them, in each direction.
+//   in  -> events to send, CREDIT on stream id 0; NOTIFY frames
+//   out -> NOTIFY frames, in the order they were made; events for the dispatcher, and their CREDIT
+// An event that waits for credit is not sent yet and holds up nothing else.
+
+import { ConnectionError, RpcError } from '../base/errors.ts'
+import { Queue } from '../base/queue.ts'
+import { Timer } from '../base/timers.ts'
+import { creditFrame } from '../frames/fields.ts'
+import { FrameType } from '../frames/frame.ts'
+import type { Outlet, Readiness } from '../session/send-queue.ts'
+import type { Calls } from './calls.ts'
+import { ReceiveWindow, SendCredit } from './credit.ts'
+import { encodeMessage, metaBytes, writeHead, type Message } from './message.ts'
+import { writeMetadata } from './metadata.ts'
+import { checkValue, type Method } from './method.ts'
+import { local, type CallStarter, type OutgoingOptions, type Startable } from './outgoing.ts'
+import type { Runtime } from './runtime.ts'
+import { fieldsBytes } from './writer.ts'
+
+/** Fixed by the protocol, both ways: nobody states it. In bytes. */
+export const eventWindow: number = 256 * 1024
+
+/** One event that this side sends. Resolves when it has gone to the link. */
+export class OutgoingEvent implements Startable {
+  readonly sent: Promise<void>
+  readonly method: Method
+  message: Message | undefined
+  settled = false
+  private readonly runtime: Runtime
+  private resolve!: () => void
+  private reject!: (error: RpcError) => void
+  private leave: (() => void) | undefined
+  private readonly timer = new Timer(() => this.fail(local('deadline_exceeded', 'the deadline has passed')))
+
+  constructor(runtime: Runtime, method: Method) {
+    this.runtime = runtime
+    this.method = method
+    this.sent = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+  }
+
+  /** Encodes the event and hands it on. Never throws: what is wrong with it rejects `sent`. */
+  begin(starter: CallStarter, input: unknown, options: OutgoingOptions): void {
+    const { runtime, method } = this
+    const { signal, timeoutMs } = options
+    try {
+      if (signal?.aborted === true) throw local('cancelled', 'the signal had been aborted before the call')
+      checkEvent(runtime, method, input)
+      const meta = writeMetadata(options.metadata, undefined, runtime.limits)
+      this.message = encodeMessage(runtime.sink, method.input, input, meta)
+    } catch (error) {
+      return this.fail(error instanceof RpcError ? error : local('invalid_argument', 'invalid input'))
+    }
+    if (timeoutMs !== undefined) runtime.timers.arm(this.timer, timeoutMs)
+    if (signal !== undefined) {
+      const onAbort = (): void => this.fail(local('cancelled', 'the signal was aborted'))
+      signal.addEventListener('abort', onAbort)
+      this.leave = () => signal.removeEventListener('abort', onAbort)
+    }
+    starter.start(this)
+  }
+
+  transmit(calls: Calls): void {
+    if (!this.settled) calls.events.send(this)
+  }
+
+  fail(error: RpcError): void {
+    if (this.settled) return
+    this.finish()
+    this.reject(error)
+  }
+
+  /** It has gone to the link. */
+  done(): void {
+    if (this.settled) return
+    this.finish()
+    this.resolve()
+  }
+
+  private finish(): void {
+    this.settled = true
+    this.message = undefined
+    this.leave?.()
+    this.runtime.timers.disarm(this.timer)
+  }
+}
+
+function checkEvent(runtime: Runtime, method: Method, input: unknown): void {
+  try {
+    checkValue(runtime, method.definition.input, input)
+  } catch (error) {
+    throw local('invalid_argument', error instanceof RpcError ? error.message : 'invalid input')
+  }
+}
+
+/** The events of one session, both ways. */
+export class Events implements Outlet {
+  queued = false
+  private readonly calls: Calls
+  private readonly credit = new SendCredit(eventWindow)
+  private readonly window = new ReceiveWindow(eventWindow)
+  private waiting = new Queue<OutgoingEvent>()
+
+  constructor(calls: Calls) {
+    this.calls = calls
+  }
+
+  // Sending
+
+  send(event: OutgoingEvent): void {
+    const { peer, session, runtime } = this.calls
+    const message = event.message!
+    if (this.calls.refOf(event.method) === undefined)
+      return event.fail(local('unimplemented', `the peer does not serve ${event.method.name}`))
+    const size = message.end - message.start + metaBytes(message.meta)
+    if (size > peer.maxFrame - fieldsBytes)
+      return event.fail(local('resource_exhausted', `an event fits in one frame (${peer.maxFrame - fieldsBytes} bytes)`))
+    if (this.waiting.length >= runtime.limits.maxQueuedCalls)
+      return event.fail(local('resource_exhausted', `more events wait than maxQueuedCalls (${runtime.limits.maxQueuedCalls})`))
+    this.waiting.push(event)
+    if (this.waiting.length === 1 && session.ready && this.nextCost() <= this.credit.available) this.sendFrame()
+    else this.schedule()
+  }
+
+  sendFrame(): Readiness {
+    const cost = this.nextCost()
+    if (cost === 0 || !this.credit.covers(cost)) return 'nothing'
+    const event = this.waiting.shift()!
+    const message = event.message!
+    this.credit.spend(cost)
+    const method = this.calls.refOf(event.method)!
+    const start = writeHead(message, { type: FrameType.Notify, flags: 0, id: 0, method })
+    this.calls.session.writeFrame(message.buffer, start, message.end)
+    event.done()
+    return this.readiness()
+  }
+
+  /** CREDIT on stream id 0. Throws `flow_control` for a violation. */
+  onCredit(bytes: number): void {
+    if (!this.credit.grant(bytes)) throw new ConnectionError('flow_control', 'bad credit for events')
+    this.schedule()
+  }
+
+  /** What was not sent, in order. */
+  takeUnsent(): readonly OutgoingEvent[] {
+    const unsent: OutgoingEvent[] = []
+    for (let event = this.waiting.shift(); event !== undefined; event = this.waiting.shift())
+      if (!event.settled) unsent.push(event)
+    return unsent
+  }
+
+  private schedule(): void {
+    this.calls.session.schedule(this, this.readiness())
+  }
+
+  private readiness(): Readiness {
+    const cost = this.nextCost()
+    return cost > 0 && this.credit.covers(cost) ? 'single' : 'nothing'
+  }
+
+  /** Cost of the first event that still wants to go; 0 if there is none. */
+  private nextCost(): number {
+    for (let event = this.waiting.peek(); event !== undefined; event = this.waiting.peek()) {
+      const { message } = event
+      if (!event.settled && message !== undefined)
+        return message.end - message.start + metaBytes(message.meta) + this.calls.writerTerms.frameCost
+      this.waiting.shift()
+    }
+    return 0
+  }
+
+  // Receiving
+
+  /** Counts a NOTIFY. Throws `flow_control` beyond the window. */
+  receive(cost: number): void {
+    if (!this.window.receive(cost)) throw new ConnectionError('flow_control', 'events beyond their window')
+  }
+
+  /** The handler has settled, or the event was dropped. */
+  take(cost: number): void {
+    const due = this.window.take(cost)
+    if (due > 0) this.calls.session.writeStream(creditFrame(0, due))
+  }
+}

@@ -1,0 +1,88 @@
+// A message that comes in fragments.
+//   in  -> the total that the first fragment announces, then ranges of payload
+//   out -> the whole payload
+// Memory follows the bytes received, never the bytes announced. How messages are cut is in
+// `writer.ts`, where credit and turns decide when.
+
+import { protocolError } from '../base/errors.ts'
+import type { MessageFields } from '../frames/fields.ts'
+import { Flag } from '../frames/frame.ts'
+import type { ReceiveWindow } from './credit.ts'
+
+const firstBytes = 128 * 1024
+
+export class Assembly {
+  /** Bytes of window that the fragments so far have cost and that are not yet counted as taken. */
+  withheld = 0
+  private readonly total: number
+  private buffer: Uint8Array<ArrayBuffer>
+  private length = 0
+
+  /** `total` has been compared with `maxMessage`. */
+  constructor(total: number) {
+    this.total = total
+    this.buffer = new Uint8Array(Math.min(total, firstBytes))
+  }
+
+  /** Throws `protocol` when more comes than was announced. */
+  add(bytes: Uint8Array, start: number, end: number): void {
+    const length = this.length + end - start
+    if (length > this.total) throw protocolError('message longer than its total')
+    if (length > this.buffer.length) {
+      const grown = new Uint8Array(Math.min(this.total, Math.max(length, 2 * this.buffer.length)))
+      grown.set(this.buffer.subarray(0, this.length))
+      this.buffer = grown
+    }
+    this.buffer.set(bytes.subarray(start, end), this.length)
+    this.length = length
+  }
+
+  /** The payload, owned by the caller. Throws `protocol` when less came than was announced. */
+  finish(): Uint8Array<ArrayBuffer> {
+    if (this.length !== this.total) throw protocolError('message shorter than its total')
+    return this.buffer
+  }
+}
+
+/** What a frame of a message did. */
+export type Step = 'more' | 'beyond credit' | 'over maxMessage' | Uint8Array<ArrayBuffer>
+
+/** The one message of a direction that somebody waits for: a REQUEST, or an answer. */
+export class WholeMessage {
+  private readonly window: ReceiveWindow
+  private readonly limits: { readonly maxMessage: number; readonly frameCost: number }
+  private readonly grant: (bytes: number) => void
+  private assembly: Assembly | undefined
+
+  constructor(
+    window: ReceiveWindow,
+    limits: { readonly maxMessage: number; readonly frameCost: number },
+    grant: (bytes: number) => void,
+  ) {
+    this.window = window
+    this.limits = limits
+    this.grant = grant
+  }
+
+  /** Takes the next fragment. Throws ConnectionError for fragments that contradict each other. */
+  receive(buffer: Uint8Array, flags: number, fields: MessageFields, end: number): Step {
+    const cost =
+      end - fields.payloadStart + (fields.metaEnd - fields.metaStart) + this.limits.frameCost
+    if (!this.window.receive(cost)) return 'beyond credit'
+    if ((flags & Flag.Cont) === 0) {
+      if (this.assembly !== undefined) throw protocolError('a message begins inside another')
+      if (fields.total > this.limits.maxMessage) return 'over maxMessage'
+      this.assembly = new Assembly(fields.total)
+    }
+    if (this.assembly === undefined) throw protocolError('fragment of no message')
+    this.assembly.add(buffer, fields.payloadStart, end)
+    const due = this.window.take(cost)
+    if ((flags & Flag.More) === 0) return this.assembly.finish()
+    if (due > 0) this.grant(due)
+    return 'more'
+  }
+
+  get unused(): number {
+    return this.window.unused
+  }
+}

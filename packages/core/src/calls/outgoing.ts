@@ -1,0 +1,457 @@
+// One call that this side makes: from its input to its one outcome.
+//   in  -> input, options; frames of the callee; cancel, deadline, the end of the session
+//   out -> a REQUEST and what follows it; one settlement, which says whether the call ran
+//
+//            transmit         last frame of REQUEST        END, ERROR
+//   waiting ---------> sending ------------------> sent -----------------> closed
+//      ^                  |  session over: begins anew                        ^
+//      +------------------+            cancel, deadline, session over --------+
+
+import { RpcError, type Code, type Processed } from '../base/errors.ts'
+import { Timer } from '../base/timers.ts'
+import { cancelFrame, creditFrame, errorFrame, type MessageFields } from '../frames/fields.ts'
+import { Flag, FrameType } from '../frames/frame.ts'
+import type { AbortSignalLike } from '../link/link.ts'
+import type { Outlet, Readiness } from '../session/send-queue.ts'
+import { installedAmbient } from './ambient.ts'
+import type { Calls } from './calls.ts'
+import { ReceiveWindow } from './credit.ts'
+import { failureOfUpload, readFailure } from './failure.ts'
+import { WholeMessage } from './fragment.ts'
+import { encodeMessage, metaBytes, writeHead, type Message } from './message.ts'
+import { writeMetadata } from './metadata.ts'
+import { checkValue, readValue, type Method } from './method.ts'
+import { Pump } from './pump.ts'
+import { StreamReader, type Received } from './reader.ts'
+import type { Runtime } from './runtime.ts'
+import type { Metadata } from './types.ts'
+import { fieldsBytes, overLimit, StreamWriter } from './writer.ts'
+
+/** Options of a call, as the runtime needs them. */
+export interface OutgoingOptions {
+  readonly signal?: AbortSignalLike | undefined
+  readonly timeoutMs?: number | undefined
+  readonly metadata?: Metadata | undefined
+  readonly cursor?: unknown
+}
+
+/** Where a call goes: the calls of a session, or a client that waits for a session. */
+export interface CallStarter {
+  start(call: Startable): void
+}
+
+/** A call or an event that has not gone out. */
+export interface Startable {
+  readonly settled: boolean
+  /** Sends it. The session is open and the peer has room for it. */
+  transmit(calls: Calls): void
+  fail(error: RpcError): void
+}
+
+export type OutgoingState = 'waiting' | 'sending' | 'sent' | 'closed'
+
+/** A REQUEST above this goes through the writer, for a peer may not take it in one frame. */
+const surelyOneFrame = 15 * 1024
+
+export class OutgoingCall implements Outlet, Startable {
+  queued = false
+  id = 0
+  state: OutgoingState = 'waiting'
+  readonly method: Method
+  /** The answer, for kinds with one answer. */
+  readonly answer: Promise<unknown> | undefined
+  /** The items, for kinds that stream to the caller. */
+  readonly items: StreamReader<unknown> | undefined
+  /** The upload, for kinds that stream to the callee. */
+  readonly writer: StreamWriter | undefined
+  private readonly runtime: Runtime
+  private calls: Calls | undefined
+  private message: Message | undefined
+  private requestWriter: StreamWriter | undefined
+  private pump: Pump<unknown> | undefined
+  private whole: WholeMessage | undefined
+  private readonly window: ReceiveWindow
+  private answered = false
+  private deadlineAt = Infinity
+  private readonly timer = new Timer(() => this.expire())
+  private leave: (() => void) | undefined
+  private resolve: ((value: unknown) => void) | undefined
+  private reject: ((error: RpcError) => void) | undefined
+  private readonly onSettled: ((error: RpcError | undefined, value: unknown) => void) | undefined
+
+  /** `onSettled` is for interceptors. */
+  constructor(
+    runtime: Runtime,
+    method: Method,
+    onSettled?: (error: RpcError | undefined, value: unknown) => void,
+  ) {
+    this.runtime = runtime
+    this.method = method
+    this.onSettled = onSettled
+    this.window = new ReceiveWindow(runtime.limits.window)
+    if (method.streamsOut) this.items = this.newReader()
+    else
+      this.answer = new Promise((resolve, reject) => {
+        this.resolve = resolve
+        this.reject = reject
+      })
+    if (method.streamsIn) this.writer = new StreamWriter(() => undefined)
+  }
+
+  get settled(): boolean {
+    return this.state === 'closed'
+  }
+
+  /**
+   * Encodes and starts the call. Never throws: what is wrong with it fails the call. `uploads` are
+   * the items of a client stream.
+   */
+  begin(
+    starter: CallStarter,
+    input: unknown,
+    options: OutgoingOptions,
+    uploads?: AsyncIterable<unknown>,
+  ): void {
+    if (this.settled) return
+    try {
+      this.agreeOnTime(options)
+      this.encode(input, options)
+      if (uploads !== undefined) this.pump = new Pump(uploads)
+    } catch (error) {
+      return this.fail(asRpcError(error))
+    }
+    this.listen(options.signal)
+    if (this.settled) return
+    starter.start(this)
+    if (this.pump !== undefined && !this.settled) this.upload(this.pump)
+  }
+
+  private agreeOnTime(options: OutgoingOptions): void {
+    const { clock, limits } = this.runtime
+    const { definition, streamsIn, streamsOut } = this.method
+    const unary = !streamsIn && !streamsOut
+    const timeoutMs = options.timeoutMs ?? definition.timeoutMs ?? (unary ? limits.callTimeoutMs : undefined)
+    const scope = installedAmbient()?.current()
+    const now = clock.now()
+    this.deadlineAt = Math.min(timeoutMs === undefined ? Infinity : now + timeoutMs, scope?.deadlineAt ?? Infinity)
+    if (Number.isNaN(this.deadlineAt)) throw local('invalid_argument', 'timeoutMs is not a number')
+    if (this.deadlineAt <= now) throw local('deadline_exceeded', 'the deadline had passed before the call')
+    if (scope?.cancelled === true) throw local('cancelled', 'the handler that calls was cancelled')
+    if (scope !== undefined) this.leave = scope.whenCancelled(() => this.cancel('the handler that called was cancelled'))
+    if (this.deadlineAt !== Infinity) this.runtime.timers.arm(this.timer, this.deadlineAt - now)
+  }
+
+  private encode(input: unknown, options: OutgoingOptions): void {
+    const { method, runtime } = this
+    const { definition } = method
+    const schema = method.streamsIn ? definition.params : definition.input
+    if (runtime.validate !== undefined && (schema === undefined || input !== undefined))
+      checkLocally(runtime, schema, input)
+    const meta = writeMetadata(options.metadata, options.cursor, runtime.limits)
+    this.message = encodeMessage(runtime.sink, method.streamsIn ? method.params : method.input, input, meta)
+    const { start, end } = this.message
+    if (this.writer !== undefined && end - start + metaBytes(meta) > surelyOneFrame) {
+      this.requestWriter = this.writer
+      this.requestThrough(this.writer)
+    }
+  }
+
+  private listen(signal: AbortSignalLike | undefined): void {
+    if (signal === undefined) return
+    if (signal.aborted) return this.fail(local('cancelled', 'the signal had been aborted before the call'))
+    const onAbort = (): void => this.cancel('the signal was aborted', signal.reason)
+    signal.addEventListener('abort', onAbort)
+    const leaveScope = this.leave
+    this.leave = () => {
+      signal.removeEventListener('abort', onAbort)
+      leaveScope?.()
+    }
+  }
+
+  // Sending
+
+  transmit(calls: Calls): void {
+    if (this.settled) return
+    const message = this.message!
+    const size = message.end - message.start
+    if (calls.refOf(this.method) === undefined)
+      return this.fail(local('unimplemented', `the peer does not serve ${this.method.name}`))
+    if (size > calls.peer.maxMessage) return this.fail(overLimit('maxMessage', calls.peer.maxMessage))
+    if (metaBytes(message.meta) > calls.peer.maxMeta) return this.fail(overLimit('maxMeta', calls.peer.maxMeta))
+    this.calls = calls
+    this.state = 'sending'
+    if (this.requestWriter === undefined && size + metaBytes(message.meta) <= calls.peer.maxFrame - fieldsBytes) {
+      if (calls.session.ready) this.sendFrame()
+      else {
+        calls.onTransmit(this)
+        calls.session.schedule(this, 'single')
+      }
+      return
+    }
+    calls.onTransmit(this)
+    if (this.requestWriter === undefined) {
+      this.requestWriter = new StreamWriter(() => undefined)
+      this.requestThrough(this.requestWriter)
+    }
+    this.requestWriter.attach(calls.writerTerms, 0, 0)
+  }
+
+  private requestThrough(writer: StreamWriter): void {
+    const call = this
+    writer.request(
+      this.message!,
+      {
+        begin: () => (call.id = call.calls!.register(call)),
+        get method() {
+          return call.calls!.refOf(call.method)!
+        },
+        deadlineMs: () => call.msLeft(),
+        sent: () => {
+          call.state = 'sent'
+        },
+      },
+      !this.method.streamsIn,
+    )
+  }
+
+  /** Sends the REQUEST in one frame. */
+  sendFrame(): Readiness {
+    if (this.state !== 'sending') return 'nothing'
+    const calls = this.calls!
+    const message = this.message!
+    this.id = calls.register(this)
+    const start = writeHead(message, {
+      type: FrameType.Request,
+      flags: this.method.streamsIn ? 0 : Flag.End,
+      id: this.id,
+      method: calls.refOf(this.method)!,
+      deadlineMs: this.msLeft(),
+    })
+    this.state = 'sent'
+    calls.session.writeFrame(message.buffer, start, message.end)
+    const cost = message.end - message.start + metaBytes(message.meta) + calls.writerTerms.frameCost
+    this.writer?.attach(calls.writerTerms, this.id, cost)
+    return 'nothing'
+  }
+
+  /** Whole milliseconds, for the callee must not get more time than is left. */
+  private msLeft(): number | undefined {
+    if (this.deadlineAt === Infinity) return undefined
+    return Math.max(0, Math.min(2 ** 32 - 1, Math.floor(this.deadlineAt - this.runtime.clock.now())))
+  }
+
+  /** Encodes an item of the upload. Throws RpcError. */
+  encodeItem(item: unknown): Message {
+    if (this.runtime.validate !== undefined) checkLocally(this.runtime, this.method.definition.input, item)
+    return encodeMessage(this.runtime.sink, this.method.input, item)
+  }
+
+  private upload(pump: Pump<unknown>): void {
+    const writer = this.writer!
+    void pump.run(writer, (item) => this.encodeItem(item), {
+      onDone: () => writer.end(),
+      onError: (error) => this.failUpload(error),
+    })
+  }
+
+  /** The upload cannot go on: the handler's input throws, and the call fails here. */
+  failUpload(error: unknown): void {
+    if (this.settled) return
+    const failure = failureOfUpload(error)
+    if (this.id !== 0) {
+      this.writer!.drop()
+      this.calls?.session.writeStream(errorFrame(this.id, failure.fields, failure.body))
+      this.sendCancel('cancelled')
+    }
+    this.settle(failure.error, undefined)
+  }
+
+  /**
+   * Back to the start, for another session. False if that cannot be: part of an upload has gone, or
+   * the REQUEST has and the peer has not refused it.
+   */
+  rewind(refused: boolean): boolean {
+    if (this.settled) return false
+    if (this.state === 'sent' && (!refused || this.writer !== undefined)) return false
+    this.requestWriter?.rewind()
+    this.calls = undefined
+    this.id = 0
+    this.state = 'waiting'
+    this.answered = false
+    return true
+  }
+
+  // Receiving
+
+  /** A DATA frame. Answers how it fits what was granted. */
+  onData(buffer: Uint8Array, flags: number, fields: MessageFields, end: number): Received {
+    if (this.items !== undefined) {
+      const received = this.items.receive(buffer, flags, fields, end)
+      if (this.items.begun) this.answered = true
+      if (received === 'ok' && (flags & Flag.End) !== 0 && !this.settled) this.settle(undefined, undefined)
+      return received
+    }
+    return this.onAnswer(buffer, flags, fields, end)
+  }
+
+  private onAnswer(buffer: Uint8Array, flags: number, fields: MessageFields, end: number): Received {
+    this.answered = true
+    let bytes = buffer
+    let [from, to] = [fields.payloadStart, end]
+    if ((flags & (Flag.More | Flag.Cont)) !== 0) {
+      const { limits } = this.runtime
+      this.whole ??= new WholeMessage(this.window, limits, (due) => this.grant(due))
+      const step = this.whole.receive(buffer, flags, fields, end)
+      if (step === 'more') return 'ok'
+      if (typeof step === 'string') return step
+      bytes = step
+      from = 0
+      to = step.length
+    } else this.window.receive(to - from)
+    if ((flags & Flag.End) === 0) {
+      this.abandon(new RpcError('internal', 'the callee sent more than one answer', { processed: 'yes' }))
+      return 'ok'
+    }
+    const { method, runtime } = this
+    try {
+      this.settle(undefined, readValue(runtime, method.output, method.definition.output, bytes, from, to))
+    } catch (error) {
+      this.settle(badOutput(error), undefined)
+    }
+    return 'ok'
+  }
+
+  onEnd(): void {
+    if (this.items !== undefined) return this.settle(undefined, undefined)
+    this.settle(new RpcError('internal', 'the callee ended without an answer', { processed: 'yes' }), undefined)
+  }
+
+  /** Whether a message of the callee has begun and not ended. */
+  get midMessage(): boolean {
+    return this.items?.midMessage ?? false
+  }
+
+  onError(buffer: Uint8Array, start: number, end: number): void {
+    this.settle(readFailure(buffer, start, end, this.runtime.limits, this.method.definition), undefined)
+  }
+
+  /** The callee wants no more of the upload; its answer still comes. */
+  onCancel(): void {
+    this.writer?.drop()
+    this.pump?.stop()
+  }
+
+  /** False: the credit is a violation. */
+  onCredit(bytes: number): boolean {
+    const writer = this.writer ?? this.requestWriter
+    // A request in one frame needs no credit; what comes all the same is judged all the same.
+    if (writer === undefined) return bytes > 0 && bytes < 2 ** 31
+    return writer.grant(bytes)
+  }
+
+  private grant(bytes: number): void {
+    if (this.id !== 0) this.calls?.session.writeStream(creditFrame(this.id, bytes))
+  }
+
+  private newReader(): StreamReader<unknown> {
+    const { method, runtime } = this
+    return new StreamReader<unknown>(
+      {
+        decode: (bytes, start, end) =>
+          readValue(runtime, method.output, method.definition.output, bytes, start, end),
+        grant: (bytes) => this.grant(bytes),
+        cancel: () => this.cancel('the reader left'),
+        refuse: (error) => {
+          const failure = badOutput(error)
+          this.abandon(failure)
+          return failure
+        },
+      },
+      this.window,
+      runtime.limits,
+    )
+  }
+
+  // Ending
+
+  /** Ends the call from this side. */
+  cancel(message: string, cause?: unknown): void {
+    this.abandon(new RpcError('cancelled', message, { processed: this.processed, cause }))
+  }
+
+  private expire(): void {
+    const error = new RpcError('deadline_exceeded', 'the deadline has passed', { processed: this.processed })
+    if (this.settled) return
+    this.sendCancel('deadline_exceeded')
+    // Items that have arrived are delivered before the error.
+    this.settle(error, undefined)
+  }
+
+  /** Gives the call up: the callee is told, what waits here is dropped. */
+  abandon(error: RpcError): void {
+    if (this.settled) return
+    this.sendCancel(error.code === 'flow_control' ? 'flow_control' : 'cancelled')
+    this.items?.abandon(error)
+    this.settle(error, undefined)
+  }
+
+  private sendCancel(code: Code): void {
+    if (this.id !== 0) this.calls?.session.writeStream(cancelFrame(this.id, code))
+  }
+
+  fail(error: RpcError): void {
+    this.settle(error, undefined)
+  }
+
+  /** The session is over. `acceptedId`: the highest call that the peer says it has accepted. */
+  onSessionEnd(code: Code, reason: string, refused: boolean): void {
+    const processed = refused ? 'no' : this.processed
+    this.settle(new RpcError(code, reason, { processed }), undefined)
+  }
+
+  /** Whether the handler has run, as far as this side can know. */
+  get processed(): Processed {
+    if (this.answered) return 'yes'
+    return this.state === 'sent' ? 'unknown' : 'no'
+  }
+
+  private settle(error: RpcError | undefined, value: unknown): void {
+    if (this.settled) return
+    this.state = 'closed'
+    this.runtime.timers.disarm(this.timer)
+    this.leave?.()
+    this.leave = undefined
+    this.writer?.drop()
+    this.requestWriter?.drop()
+    this.pump?.stop()
+    this.message = undefined
+    if (this.items !== undefined) this.items.finish(error)
+    else if (error === undefined) this.resolve!(value)
+    else this.reject!(error)
+    this.calls?.closeOutgoing(this, this.window.unused)
+    this.onSettled?.(error, value)
+  }
+}
+
+/** Fails before anything was written. */
+export function local(code: Code, message: string): RpcError {
+  return new RpcError(code, message, { processed: 'no' })
+}
+
+function checkLocally(runtime: Runtime, schema: object | undefined, value: unknown): void {
+  try {
+    checkValue(runtime, schema, value)
+  } catch (error) {
+    throw local('invalid_argument', error instanceof RpcError ? error.message : 'invalid input')
+  }
+}
+
+function asRpcError(error: unknown): RpcError {
+  if (error instanceof RpcError) return error
+  return new RpcError('invalid_argument', 'the call cannot be made', { processed: 'no', cause: error })
+}
+
+function badOutput(error: unknown): RpcError {
+  const why = error instanceof RpcError ? error.message : 'the answer does not decode'
+  return new RpcError('internal', `the answer is not valid: ${why}`, { processed: 'yes' })
+}

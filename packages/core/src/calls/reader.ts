@@ -1,0 +1,223 @@
+// One direction of a stream, receiving: frames become items for one reader.
+//   in  -> DATA frames, an end or a failure
+//   out -> an async iterator; CREDIT to grant as items are taken
+// Holds at most the window and one message: payloads as they came, decoded when they are taken.
+
+/// <reference lib="esnext.disposable" preserve="true" />
+
+import { protocolError, type RpcError } from '../base/errors.ts'
+import { Queue } from '../base/queue.ts'
+import type { MessageFields } from '../frames/fields.ts'
+import { Flag } from '../frames/frame.ts'
+import type { ReceiveWindow } from './credit.ts'
+import { Assembly } from './fragment.ts'
+import type { Items } from './types.ts'
+
+export interface ReaderHooks<T> {
+  /** Decodes and checks an item. What it throws ends the stream. */
+  decode(bytes: Uint8Array, start: number, end: number): T
+  /** CREDIT is due. */
+  grant(bytes: number): void
+  /** The reader does not want the rest. */
+  cancel(): void
+  /** `decode` threw: the stream is over, the other side has to know. */
+  refuse(error: unknown): RpcError
+}
+
+/** How a received frame ended: what the call has to do about it. */
+export type Received = 'ok' | 'beyond credit' | 'over maxMessage'
+
+interface Item {
+  readonly bytes: Uint8Array
+  readonly cost: number
+}
+
+interface Waiter<T> {
+  readonly resolve: (result: IteratorResult<T, void>) => void
+  readonly reject: (error: unknown) => void
+}
+
+const done: IteratorReturnResult<void> = Object.freeze({ done: true, value: undefined })
+
+export class StreamReader<T> implements Items<T> {
+  /** True once an item has arrived whole. */
+  begun = false
+  private readonly hooks: ReaderHooks<T>
+  private readonly window: ReceiveWindow
+  private readonly frameCost: number
+  private readonly maxMessage: number
+  private readonly items = new Queue<Item>()
+  private readonly waiters = new Queue<Waiter<T>>()
+  private assembly: Assembly | undefined
+  private closed = false
+  private failure: RpcError | undefined
+
+  /** Limits in bytes. */
+  constructor(
+    hooks: ReaderHooks<T>,
+    window: ReceiveWindow,
+    limits: { readonly frameCost: number; readonly maxMessage: number },
+  ) {
+    this.hooks = hooks
+    this.window = window
+    this.frameCost = limits.frameCost
+    this.maxMessage = limits.maxMessage
+  }
+
+  /** Bytes that the peer may still send. */
+  get unused(): number {
+    return this.window.unused
+  }
+
+  /** Whether a message has begun and not ended: END may not come now. */
+  get midMessage(): boolean {
+    return this.assembly !== undefined
+  }
+
+  /**
+   * Takes one DATA frame. Throws ConnectionError for fragments that contradict each other.
+   * An item that nobody waits for is copied, for the frame is only borrowed.
+   */
+  receive(buffer: Uint8Array, flags: number, fields: MessageFields, end: number): Received {
+    const { payloadStart } = fields
+    const cost = end - payloadStart + (fields.metaEnd - fields.metaStart) + this.frameCost
+    if (!this.window.receive(cost)) return 'beyond credit'
+    if ((flags & (Flag.More | Flag.Cont)) === 0) {
+      if (this.assembly !== undefined) throw protocolError('a message begins inside another')
+      this.begun = true
+      if (this.closed) return 'ok'
+      if (this.waiters.length > 0) this.deliver(buffer, payloadStart, end, cost)
+      else this.items.push({ bytes: buffer.slice(payloadStart, end), cost })
+      return 'ok'
+    }
+    return this.receiveFragment(buffer, flags, fields, end, cost)
+  }
+
+  private receiveFragment(
+    buffer: Uint8Array,
+    flags: number,
+    fields: MessageFields,
+    end: number,
+    cost: number,
+  ): Received {
+    if ((flags & Flag.Cont) === 0) {
+      if (this.assembly !== undefined) throw protocolError('a message begins inside another')
+      if (fields.total > this.maxMessage) return 'over maxMessage'
+      this.assembly = new Assembly(fields.total)
+    }
+    const { assembly } = this
+    if (assembly === undefined) throw protocolError('fragment of no message')
+    if (this.closed) {
+      // Nobody will read it: count what comes, keep nothing.
+      if ((flags & Flag.More) === 0) this.assembly = undefined
+      return 'ok'
+    }
+    assembly.add(buffer, fields.payloadStart, end)
+    if ((flags & Flag.More) !== 0) {
+      // While a complete message waits in front, an incomplete one must wait for its credit.
+      if (this.items.length > 0) assembly.withheld += cost
+      else this.take(cost)
+      return 'ok'
+    }
+    const bytes = assembly.finish()
+    this.assembly = undefined
+    this.begun = true
+    const untaken = assembly.withheld + cost
+    if (this.waiters.length > 0) this.deliver(bytes, 0, bytes.length, untaken)
+    else this.items.push({ bytes, cost: untaken })
+    return 'ok'
+  }
+
+  /** The peer will send no more. What waits is delivered first; then `failure`, if there is one. */
+  finish(failure?: RpcError): void {
+    if (this.closed) return
+    this.closed = true
+    this.failure = failure
+    this.assembly = undefined
+    this.settleWaiters()
+  }
+
+  /** Ends at once: what waits unread is dropped. */
+  abandon(failure?: RpcError): void {
+    this.items.clear()
+    this.finish(failure)
+  }
+
+  next(): Promise<IteratorResult<T, void>> {
+    const item = this.items.shift()
+    if (item !== undefined) {
+      this.take(item.cost)
+      const value = this.decode(item.bytes, 0, item.bytes.length)
+      if (value !== undefined) return Promise.resolve(value)
+    }
+    if (this.closed) {
+      const { failure } = this
+      this.failure = undefined
+      return failure === undefined ? Promise.resolve(done) : Promise.reject(failure)
+    }
+    // Whoever asks now waits for the next message: what was withheld for it may come.
+    if (this.assembly !== undefined && this.assembly.withheld > 0) {
+      const { withheld } = this.assembly
+      this.assembly.withheld = 0
+      this.take(withheld)
+    }
+    return new Promise((resolve, reject) => this.waiters.push({ resolve, reject }))
+  }
+
+  /** What `break` calls. */
+  return(): Promise<IteratorResult<T, void>> {
+    this.cancel()
+    return Promise.resolve(done)
+  }
+
+  cancel(): void {
+    const open = !this.closed
+    this.failure = undefined
+    this.abandon()
+    if (open) this.hooks.cancel()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.cancel()
+    return Promise.resolve()
+  }
+
+  private deliver(bytes: Uint8Array, start: number, end: number, cost: number): void {
+    this.take(cost)
+    const value = this.decode(bytes, start, end)
+    if (value !== undefined) this.waiters.shift()!.resolve(value)
+    else this.settleWaiters()
+  }
+
+  /** Undefined: the item was refused and the stream is over. */
+  private decode(bytes: Uint8Array, start: number, end: number): IteratorYieldResult<T> | undefined {
+    try {
+      return { done: false, value: this.hooks.decode(bytes, start, end) }
+    } catch (error) {
+      this.items.clear()
+      const failure = this.hooks.refuse(error)
+      // `refuse` may have closed the call, and with it this stream.
+      this.closed = true
+      this.failure = failure
+      return undefined
+    }
+  }
+
+  private settleWaiters(): void {
+    for (let waiter = this.waiters.shift(); waiter !== undefined; waiter = this.waiters.shift()) {
+      const { failure } = this
+      this.failure = undefined
+      if (failure === undefined) waiter.resolve(done)
+      else waiter.reject(failure)
+    }
+  }
+
+  private take(cost: number): void {
+    const bytes = this.window.take(cost)
+    if (bytes > 0 && !this.closed) this.hooks.grant(bytes)
+  }
+}

@@ -1,0 +1,56 @@
+// Who may send next, when the link cannot take everything at once.
+//   in  -> outlets that have a frame to send
+//   out -> one frame of one outlet at a time: single frames first, then fragments, round robin
+// Frames are made when their turn comes, never before: what waits here has no position and no id.
+// Connection frames, CANCEL and CREDIT do not pass through; they go to the link at once.
+
+import { Queue } from '../base/queue.ts'
+
+/** What an outlet has to send next. */
+export type Readiness = 'nothing' | 'single' | 'fragment'
+
+/** One direction of one call, or the events of a session. */
+export interface Outlet {
+  /** Belongs to the queue: true while the outlet stands in it. */
+  queued: boolean
+  /** Sends exactly one frame if it still has one, and says what follows it. */
+  sendFrame(): Readiness
+}
+
+export class SendQueue {
+  private readonly singles = new Queue<Outlet>()
+  private readonly fragments = new Queue<Outlet>()
+
+  get empty(): boolean {
+    return this.singles.length === 0 && this.fragments.length === 0
+  }
+
+  get length(): number {
+    return this.singles.length + this.fragments.length
+  }
+
+  /** Puts an outlet at the end of its class. Harmless while it stands there. */
+  add(outlet: Outlet, readiness: Readiness): void {
+    if (outlet.queued || readiness === 'nothing') return
+    outlet.queued = true
+    if (readiness === 'single') this.singles.push(outlet)
+    else this.fragments.push(outlet)
+  }
+
+  /** Sends frames as long as `mayFeed` agrees. */
+  pump(mayFeed: (fragment: boolean) => boolean): void {
+    while (true) {
+      const fragment = this.singles.length === 0
+      const queue = fragment ? this.fragments : this.singles
+      if (queue.length === 0 || !mayFeed(fragment)) return
+      const outlet = queue.shift()!
+      outlet.queued = false
+      this.add(outlet, outlet.sendFrame())
+    }
+  }
+
+  clear(): void {
+    this.singles.clear()
+    this.fragments.clear()
+  }
+}

@@ -1,0 +1,22 @@
+// Public names of @callbox/server.
+export {
+  RpcError,
+  type ClientHandlers,
+  type Code,
+  type Connection,
+  type ContextOf,
+  type HandlerCall,
+  type Handlers,
+  type Hello,
+  type Implement,
+  type IncomingCall,
+  type Interceptor,
+  type Next,
+  type Peer,
+  type Service,
+  type Transport,
+} from '@callbox/core'
+export { implement, implementFor } from '@callbox/core/internal'
+export { pinoReport, silent } from './logger.ts'
+export type { CloseOptions, ListeningOn, Server, ServerOptions } from './options.ts'
+export { createServer } from './server.ts'

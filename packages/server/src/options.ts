@@ -1,0 +1,124 @@
+// Options of a server, resolved.
+//   in  -> what a user writes
+//   out -> the runtime of all its calls, the tables of its services
+
+import type { Connection, Interceptor, Service } from '@callbox/core'
+import {
+  ByteSink,
+  clockOf,
+  contractOfService,
+  msgpackCodec,
+  resolveLimits,
+  servedMethods,
+  Timers,
+  type AnyContract,
+  type Clock,
+  type ClockHost,
+  type LimitsOption,
+  type Report,
+  type Runtime,
+  type ServedMethod,
+  type ServiceOptions,
+  type Transport,
+} from '@callbox/core/internal'
+import { validate } from '@callbox/core/validate'
+import { defaultReport } from './logger.ts'
+
+export interface ServerOptions<S extends readonly Service<never>[], Context>
+  extends ServiceOptions<S, Context> {
+  /** A preset, or single limits. Default `internet`: every client is hostile. */
+  readonly limits?: LimitsOption | undefined
+  /** Takes one event at a time. Default: pino on standard error, from `info` up. */
+  readonly logger?: Report | undefined
+  /** Whether outputs are checked against their schemas. Default: unless NODE_ENV is `production`. */
+  readonly validateOutput?: boolean | undefined
+  /** What clients see in WELCOME. */
+  readonly name?: string | undefined
+  readonly version?: string | undefined
+  /** Called for every client that has been let in. */
+  readonly onConnection?: ((connection: Connection) => void) | undefined
+  /** For tests: `VirtualClock` of `@callbox/testing`. */
+  readonly clock?: Clock | undefined
+}
+
+/** Where a server listens. */
+export interface ListeningOn {
+  readonly address: string
+  readonly port: number
+  /** Stops accepting here. Connections live on. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface CloseOptions {
+  /** How long running calls may go on, in milliseconds. Default 10,000. */
+  readonly graceMs?: number | undefined
+}
+
+export interface Server {
+  /** Listens on one more transport. Rejects with the cause if it cannot. */
+  listen(transport: Transport): Promise<ListeningOn>
+  /**
+   * Stops accepting, lets running calls finish within the grace, fails the rest with `unavailable`,
+   * closes every connection. Always settles; idempotent.
+   */
+  close(options?: CloseOptions): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+/** The services of a server, looked up by what the wire says. */
+export interface Served {
+  readonly contracts: ReadonlyMap<string, AnyContract>
+  /** Methods of a contract in the order of their ids. */
+  readonly methods: ReadonlyMap<string, readonly ServedMethod[]>
+  readonly byName: ReadonlyMap<string, ServedMethod>
+}
+
+export interface ResolvedOptions {
+  readonly runtime: Runtime
+  readonly served: Served
+  readonly identity: { readonly name: string; readonly version: string; readonly epoch: string }
+  readonly authenticate: ((hello: never) => unknown) | undefined
+  readonly interceptors: readonly Interceptor<never>[]
+  readonly onConnection: (connection: Connection) => void
+}
+
+/** Throws TypeError for services that cannot be, RangeError for limits. */
+export function resolveOptions(options: ServerOptions<readonly Service<never>[], never>): ResolvedOptions {
+  const clock = options.clock ?? clockOf(globalThis as unknown as ClockHost)
+  const limits = resolveLimits(options.limits)
+  const runtime: Runtime = {
+    clock,
+    timers: new Timers(clock),
+    limits,
+    codec: msgpackCodec(limits),
+    sink: new ByteSink(),
+    validate,
+    checkOutput: options.validateOutput ?? process.env['NODE_ENV'] !== 'production',
+    report: options.logger ?? defaultReport(),
+  }
+  const epoch = Buffer.from(clock.randomBytes(8)).toString('hex')
+  return {
+    runtime,
+    served: serveAll(runtime, options.services),
+    identity: { name: options.name ?? 'callbox', version: options.version ?? '', epoch },
+    authenticate: options.authenticate,
+    interceptors: options.interceptors ?? [],
+    onConnection: options.onConnection ?? (() => undefined),
+  }
+}
+
+function serveAll(runtime: Runtime, services: readonly Service<never>[]): Served {
+  const contracts = new Map<string, AnyContract>()
+  const methods = new Map<string, readonly ServedMethod[]>()
+  const byName = new Map<string, ServedMethod>()
+  for (const service of services) {
+    const contract = contractOfService(service)
+    const { name } = contract['~contract']
+    if (contracts.has(name)) throw new TypeError(`createServer: two services of the contract '${name}'`)
+    contracts.set(name, contract)
+    const list = servedMethods(runtime, service)
+    methods.set(name, list)
+    for (const method of list) byName.set(method.name, method)
+  }
+  return { contracts, methods, byName }
+}

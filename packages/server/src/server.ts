@@ -1,0 +1,106 @@
+// `createServer`: services, listeners, connections, and one orderly end.
+//   in  -> services, options; transports to listen on
+//   out -> connections; a server that closes
+
+import type { Service } from '@callbox/core'
+import {
+  installAmbient,
+  type AuthenticateIfNeeded,
+  type Link,
+  type Needs,
+  type Session,
+  type Transport,
+} from '@callbox/core/internal'
+import { accept } from './accept.ts'
+import { asyncLocalAmbient } from './ambient.ts'
+import type { ServerConnection } from './connection.ts'
+import {
+  resolveOptions,
+  type CloseOptions,
+  type ListeningOn,
+  type ResolvedOptions,
+  type Server,
+  type ServerOptions,
+} from './options.ts'
+
+const defaultGraceMs = 10_000
+
+/**
+ * Makes a server. It listens on nothing yet.
+ * Throws TypeError for two services of one contract, RangeError for limits.
+ */
+export function createServer<
+  const S extends readonly Service<never>[],
+  Context extends Needs<S>,
+>(options: ServerOptions<S, Context> & AuthenticateIfNeeded<S>): Server {
+  installAmbient(asyncLocalAmbient)
+  // From here on the context is opaque: handlers and `authenticate` were checked against each other.
+  return new CallboxServer(resolveOptions(options as unknown as Parameters<typeof resolveOptions>[0]))
+}
+
+class CallboxServer implements Server {
+  private readonly options: ResolvedOptions
+  private readonly listeners = new Set<ListeningOn>()
+  private readonly connections = new Set<ServerConnection>()
+  /** Links whose handshake is not through. */
+  private readonly arriving = new Set<Session>()
+  private closing: Promise<void> | undefined
+
+  constructor(options: ResolvedOptions) {
+    this.options = options
+  }
+
+  async listen(transport: Transport): Promise<ListeningOn> {
+    if (this.closing !== undefined) throw new Error('the server is closed')
+    if (transport.listen === undefined) throw new TypeError(`${transport.name} cannot listen`)
+    const { limits, report } = this.options.runtime
+    const listener = await transport.listen({
+      onLink: (link) => this.onLink(link),
+      onError: (error) => report('warn', 'link refused', { transport: transport.name, err: error }),
+      maxFrame: limits.maxFrame,
+      handshakeMs: limits.handshakeMs,
+      maxConnections: limits.maxConnections,
+    })
+    this.listeners.add(listener)
+    return listener
+  }
+
+  private onLink(link: Link): void {
+    if (this.closing !== undefined) return link.abort('the server is closed')
+    const session = accept(this.options, link, {
+      onReady: (connection) => this.onReady(connection),
+      onGone: (connection, gone) => {
+        this.arriving.delete(gone)
+        if (connection !== undefined) this.connections.delete(connection)
+      },
+    })
+    if (session.state === 'opening') this.arriving.add(session)
+  }
+
+  private onReady(connection: ServerConnection): void {
+    this.arriving.delete(connection.calls.session)
+    this.connections.add(connection)
+    if (this.closing !== undefined) return void connection.close(0)
+    try {
+      this.options.onConnection(connection)
+    } catch (error) {
+      this.options.runtime.report('error', 'onConnection failed', { err: error })
+    }
+  }
+
+  close({ graceMs = defaultGraceMs }: CloseOptions = {}): Promise<void> {
+    return (this.closing ??= this.shutDown(graceMs))
+  }
+
+  private async shutDown(graceMs: number): Promise<void> {
+    await Promise.all([...this.listeners].map((listener) => listener.close()))
+    await Promise.all([
+      ...[...this.connections].map((connection) => connection.close(graceMs)),
+      ...[...this.arriving].map((session) => session.close()),
+    ])
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
