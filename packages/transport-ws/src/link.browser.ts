@@ -1,0 +1,132 @@
+// The browser's WebSocket as a link.
+//   in  -> frames of the session; messages of the browser
+//   out -> one binary message per frame
+// A browser cannot stop reading: while paused, messages wait here. Credit bounds how many can come.
+
+import type { Link, LinkClose, LinkHandler, Peer } from '@callbox/core/internal'
+
+/** A browser tells nobody when it has sent: while something is unsent it is asked this often. */
+const pollMs = 20
+const closeTimeoutMs = 2_000
+
+export class BrowserLink implements Link {
+  readonly peer: Peer
+  private readonly socket: WebSocket
+  private readonly maxFrame: number
+  private handler: LinkHandler | undefined
+  private pending: Uint8Array<ArrayBuffer>[] = []
+  private pendingBytes = 0
+  private waiting: ArrayBuffer[] = []
+  private paused = true
+  private state: 'open' | 'closing' | 'closed' = 'open'
+  private final: LinkClose | undefined
+  private reason = ''
+  private poll: ReturnType<typeof setTimeout> | undefined
+  private closeTimer: ReturnType<typeof setTimeout> | undefined
+  private readonly whenClosed: Promise<void>
+  private onGone: () => void = () => undefined
+
+  /** `socket` is open and gives ArrayBuffers. */
+  constructor(socket: WebSocket, transport: string, maxFrame: number) {
+    this.socket = socket
+    this.maxFrame = maxFrame
+    this.peer = { transport }
+    this.whenClosed = new Promise((resolve) => {
+      this.onGone = resolve
+    })
+    socket.onmessage = ({ data }: MessageEvent) => this.onMessage(data)
+    socket.onclose = ({ wasClean, code }) =>
+      this.finish(wasClean && code === 1000, code === 1000 ? '' : `closed with ${code}`)
+    // What went wrong a browser does not say; `close` follows.
+    socket.onerror = () => undefined
+  }
+
+  open(handler: LinkHandler): void {
+    this.handler = handler
+    if (this.final !== undefined) return handler.onClose(this.final)
+    this.resume()
+  }
+
+  write(buffer: Uint8Array, start: number, end: number): void {
+    if (this.state !== 'open') return
+    // The view is copied by the browser in `send`. Frames never lie in shared memory.
+    this.pending.push(buffer.subarray(start, end) as Uint8Array<ArrayBuffer>)
+    this.pendingBytes += end - start
+  }
+
+  flush(): void {
+    if (this.state === 'closed' || this.pending.length === 0) return
+    for (const frame of this.pending) this.socket.send(frame)
+    this.pending = []
+    this.pendingBytes = 0
+    this.watch()
+  }
+
+  get unsentBytes(): number {
+    return this.pendingBytes + this.socket.bufferedAmount
+  }
+
+  pause(): void {
+    this.paused = true
+  }
+
+  resume(): void {
+    this.paused = false
+    while (!this.paused && this.state !== 'closed' && this.waiting.length > 0) this.deliver(this.waiting.shift()!)
+  }
+
+  async close(): Promise<void> {
+    if (this.state === 'open') {
+      this.flush()
+      this.state = 'closing'
+      this.socket.close(1000)
+      this.closeTimer = setTimeout(() => this.finish(false, 'close timeout'), closeTimeoutMs)
+    }
+    await this.whenClosed
+  }
+
+  abort(reason = ''): void {
+    if (this.state === 'closed') return
+    this.reason ||= reason
+    this.socket.close()
+    this.finish(false, reason)
+  }
+
+  private onMessage(data: unknown): void {
+    if (this.state === 'closed') return
+    if (!(data instanceof ArrayBuffer)) return this.abort('text is not accepted')
+    if (this.paused || this.waiting.length > 0) this.waiting.push(data)
+    else this.deliver(data)
+  }
+
+  private deliver(data: ArrayBuffer): void {
+    try {
+      if (data.byteLength > this.maxFrame) throw new Error('frame over maxFrame')
+      this.handler?.onFrame(new Uint8Array(data), 0, data.byteLength)
+    } catch (error) {
+      this.abort(error instanceof Error ? error.message : 'error')
+    }
+  }
+
+  private watch(): void {
+    if (this.poll !== undefined) return
+    this.poll = setTimeout(() => {
+      this.poll = undefined
+      if (this.state === 'closed') return
+      if (this.unsentBytes === 0) this.handler?.onDrain()
+      else this.watch()
+    }, pollMs)
+  }
+
+  private finish(clean: boolean, reason: string): void {
+    if (this.state === 'closed') return
+    this.state = 'closed'
+    clearTimeout(this.poll)
+    clearTimeout(this.closeTimer)
+    this.pending = []
+    this.waiting = []
+    this.final = { clean, reason: this.reason || reason }
+    this.handler?.onClose(this.final)
+    this.onGone()
+  }
+}

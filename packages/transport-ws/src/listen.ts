@@ -1,0 +1,169 @@
+// Accepts WebSockets: on a port of its own, or on somebody else's HTTP server at a path.
+//   in  -> upgrade requests
+//   out -> links; refusals in the words of HTTP
+
+import type { Listener, ListenOptions, Peer } from '@callbox/core/internal'
+import * as http from 'node:http'
+import * as https from 'node:https'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import { WebSocketLink } from './link.ts'
+import type { WsAttachOptions, WsListenOptions } from './options.ts'
+import { acceptance, refusalOf, rejection, type Refusal } from './upgrade.ts'
+
+/** Headers of an upgrade request are few: this is a quarter of Node's default. */
+const maxHeaderBytes = 8 * 1024
+
+export async function listenWebSocket(own: WsListenOptions, options: ListenOptions): Promise<Listener> {
+  const server = createServer(own, options)
+  const detach = attach(server, own, options)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(own.host === undefined ? { port: own.port } : { host: own.host, port: own.port }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  server.on('error', (error) => options.onError(error))
+  let closing: Promise<void> | undefined
+  return {
+    ...addressOf(server),
+    close: () =>
+      (closing ??= new Promise((resolve) => {
+        detach()
+        server.close()
+        // Only requests that are no upgrades: links live on.
+        server.closeIdleConnections()
+        setImmediate(resolve)
+      })),
+  }
+}
+
+function createServer(own: WsListenOptions, options: ListenOptions): http.Server {
+  const settings = {
+    maxHeaderSize: maxHeaderBytes,
+    headersTimeout: options.handshakeMs,
+    requestTimeout: options.handshakeMs,
+    connectionsCheckingInterval: Math.max(100, Math.floor(options.handshakeMs / 10)),
+  }
+  const answer = (_request: http.IncomingMessage, response: http.ServerResponse): void => {
+    response.writeHead(426, { 'Content-Type': 'text/plain; charset=utf-8', Upgrade: 'websocket', Connection: 'close' })
+    response.end('this is a WebSocket endpoint\n')
+  }
+  if (own.cert === undefined && own.pfx === undefined) return http.createServer(settings, answer)
+  const { ca, cert, key, passphrase, pfx, requestCert, rejectUnauthorized } = own
+  const tls = Object.fromEntries(
+    Object.entries({ ca, cert, key, passphrase, pfx, requestCert, rejectUnauthorized }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  )
+  const server = https.createServer({ ...settings, ...tls, handshakeTimeout: options.handshakeMs }, answer)
+  server.on('tlsClientError', (error) => options.onError(error))
+  return server
+}
+
+/** Takes the upgrades of one path of a server that belongs to somebody else. */
+export function attachWebSocket(own: WsAttachOptions, options: ListenOptions): Promise<Listener> {
+  const detach = attach(own.server, own, options)
+  return Promise.resolve({
+    ...addressOf(own.server),
+    close: () => {
+      detach()
+      return Promise.resolve()
+    },
+  })
+}
+
+/** How many Callbox endpoints a server has: the last one refuses what belongs to none. */
+const endpoints = new WeakMap<http.Server, Set<string>>()
+
+function attach(server: http.Server, own: WsListenOptions | WsAttachOptions, options: ListenOptions): () => void {
+  const { path = '/', origins = 'same-host', trustProxy = 0 } = own
+  const paths = endpoints.get(server) ?? new Set<string>()
+  endpoints.set(server, paths)
+  if (paths.has(path)) throw new Error(`${path} is taken on this server`)
+  paths.add(path)
+  let open = 0
+  const onUpgrade = (request: http.IncomingMessage, socket: Duplex, head: Buffer): void => {
+    // A socket without an error listener ends the process.
+    socket.on('error', () => undefined)
+    if (pathOf(request) !== path) {
+      const others = server.listenerCount('upgrade') > paths.size
+      const ours = paths.has(pathOf(request))
+      // Only the first of our endpoints answers for a path that nobody has.
+      if (!others && !ours && path === paths.values().next().value)
+        refuse(socket, { status: 404, text: 'no WebSocket here' })
+      return
+    }
+    const refusal =
+      open >= options.maxConnections
+        ? { status: 503, text: 'too many connections' }
+        : refusalOf(request, origins)
+    if (refusal !== undefined) {
+      options.onError(new Error(`upgrade refused: ${refusal.text}`))
+      return refuse(socket, refusal)
+    }
+    open += 1
+    socket.once('close', () => {
+      open -= 1
+    })
+    socket.write(acceptance(request.headers['sec-websocket-key']!))
+    const tcp = socket as Socket
+    tcp.setTimeout?.(0)
+    tcp.setNoDelay?.(true)
+    const peer = peerOf(request, tcp, trustProxy)
+    options.onLink(new WebSocketLink({ socket, role: 'server', peer, maxFrame: options.maxFrame, head }))
+  }
+  server.on('upgrade', onUpgrade)
+  return () => {
+    server.off('upgrade', onUpgrade)
+    paths.delete(path)
+  }
+}
+
+function refuse(socket: Duplex, refusal: Refusal): void {
+  socket.end(rejection(refusal))
+  // A client that does not close by itself is not waited for.
+  setTimeout(() => socket.destroy(), 1_000).unref()
+}
+
+function pathOf(request: http.IncomingMessage): string {
+  return (request.url ?? '/').split('?', 1)[0]!
+}
+
+function peerOf(request: http.IncomingMessage, socket: Socket, trustProxy: number): Peer {
+  const secure = 'encrypted' in socket
+  const { origin } = request.headers
+  const forwarded = forwardedFor(request, trustProxy)
+  const remoteAddress = forwarded ?? socket.remoteAddress
+  return {
+    transport: secure ? 'wss' : 'ws',
+    ...(remoteAddress === undefined ? {} : { remoteAddress }),
+    ...(forwarded !== undefined || socket.remotePort === undefined ? {} : { remotePort: socket.remotePort }),
+    ...(secure ? certificateOf(socket as TLSSocket) : {}),
+    headers: request.headers,
+    ...(origin === undefined ? {} : { origin }),
+  }
+}
+
+/** Each proxy appends whom it saw: with n of them the n-th from the end is the client. */
+function forwardedFor(request: http.IncomingMessage, trustProxy: number): string | undefined {
+  if (trustProxy < 1) return undefined
+  const header = request.headers['x-forwarded-for']
+  const list = (Array.isArray(header) ? header.join() : (header ?? '')).split(',').map((entry) => entry.trim())
+  const address = list.at(-trustProxy)
+  return address === '' ? undefined : address
+}
+
+function certificateOf(socket: TLSSocket): { readonly certificate?: unknown } {
+  if (!socket.authorized) return {}
+  const certificate = socket.getPeerCertificate()
+  return Object.keys(certificate ?? {}).length === 0 ? {} : { certificate }
+}
+
+function addressOf(server: http.Server): { readonly address: string; readonly port: number } {
+  const bound = server.address()
+  if (bound === null) return { address: '', port: 0 }
+  return typeof bound === 'string' ? { address: bound, port: 0 } : { address: bound.address, port: bound.port }
+}

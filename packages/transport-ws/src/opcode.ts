@@ -1,0 +1,50 @@
+// Opcodes and close codes of RFC 6455, and which are legal where.
+
+/** Section 11.8. */
+export const Opcode = {
+  Continuation: 0x0,
+  Text: 0x1,
+  Binary: 0x2,
+  Close: 0x8,
+  Ping: 0x9,
+  Pong: 0xa,
+} as const
+
+/** Section 7.4.1. */
+export const CloseCode = {
+  Normal: 1000,
+  GoingAway: 1001,
+  ProtocolError: 1002,
+  UnsupportedData: 1003,
+  NoStatus: 1005,
+  Abnormal: 1006,
+  InvalidPayload: 1007,
+  TooBig: 1009,
+  InternalError: 1011,
+} as const
+
+/** Control frames: at most 125 bytes, never fragmented (section 5.5). */
+export function isControl(opcode: number): boolean {
+  return (opcode & 0x8) !== 0
+}
+
+export function isKnown(opcode: number): boolean {
+  return opcode <= Opcode.Binary || (opcode >= Opcode.Close && opcode <= Opcode.Pong)
+}
+
+/** Codes that may stand in a close frame (section 7.4.2). */
+export function isCloseCode(code: number): boolean {
+  if (code >= 3000 && code <= 4999) return true
+  return code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006
+}
+
+/** A broken rule of RFC 6455: the connection is closed with `code`. */
+export class WebSocketError extends Error {
+  readonly code: number
+
+  constructor(code: number, message: string) {
+    super(message)
+    this.name = 'WebSocketError'
+    this.code = code
+  }
+}
