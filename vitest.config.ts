@@ -100,7 +100,7 @@ export default defineConfig({
       }),
       nodeProject({
         name: 'e2e',
-        include: ['tests/e2e/**/*.test.ts'],
+        include: ['tests/e2e/**/*.test.ts', 'examples/**/*.test.ts'],
         group: 1,
         testTimeout: 60_000,
       }),
