@@ -76,9 +76,12 @@ export class Bot {
 
   /** Plays in the room where it has a seat until it leaves or `close` is called. */
   async play(seat: number): Promise<void> {
-    const watching = [this.#watchRoom(), this.#listen(seat), this.#steer(seat)]
+    // Caught from the start: one of them may end while `ready` is on its way.
+    const watching = [this.#watchRoom(), this.#listen(seat), this.#steer(seat)].map((one) =>
+      one.catch((error: unknown) => this.#note(error)),
+    )
     await this.client.lobby.ready({ ready: true })
-    await Promise.all(watching.map((one) => one.catch((error: unknown) => this.#note(error))))
+    await Promise.all(watching)
   }
 
   /** Waits until the room is as `test` wants it, or `signal` fires. */

@@ -36,7 +36,7 @@ export interface ConnectionParts {
   /** What the server may call here, as agreed in this WELCOME. */
   readonly dispatcher: (welcome: WelcomeTerms) => Dispatcher
   readonly onState: (change: StateChange) => void
-  /** Calls of a session that is gone have failed. */
+  /** A session has begun that is not the first: the server may know nothing of the last one. */
   readonly onSessionLost: () => void
 }
 
@@ -48,6 +48,7 @@ export class ClientConnection implements CallStarter {
   private readonly leaving = new Set<Session>()
   private attempt: Attempt | undefined
   private failures = 0
+  private hadSession = false
   private readonly waiting = new Queue<Startable>()
   private readonly retryTimer = new Timer(() => this.connect())
 
@@ -100,6 +101,9 @@ export class ClientConnection implements CallStarter {
     session.open(calls, welcome.keepalive)
     this.calls = calls
     this.change({ state: 'connected' })
+    // First, so that what an application does about it goes before the calls that waited.
+    if (this.hadSession) this.parts.onSessionLost()
+    this.hadSession = true
     for (let call = this.waiting.shift(); call !== undefined; call = this.waiting.shift()) calls.start(call)
   }
 
@@ -127,7 +131,6 @@ export class ClientConnection implements CallStarter {
     if (this.calls?.session !== session) return
     this.calls = undefined
     if (this.state === 'closed') return
-    this.parts.onSessionLost()
     this.retryIn(this.nextDelayMs(), new RpcError(end.code, end.reason, { cause: end.cause }))
   }
 

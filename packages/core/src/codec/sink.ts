@@ -14,6 +14,8 @@ export class ByteSink {
   position = 0
   /** Where the frame begun last starts. */
   start = 0
+  /** Bytes in front of it that belong to it as well: for its head, and for the link. */
+  private room = 0
 
   constructor() {
     this.buffer = new Uint8Array(slabBytes)
@@ -25,6 +27,7 @@ export class ByteSink {
       this.buffer = new Uint8Array(slabBytes)
       this.position = 0
     }
+    this.room = room
     this.position += room
     this.start = this.position
   }
@@ -34,7 +37,7 @@ export class ByteSink {
     const needed = this.position + count
     if (needed <= this.buffer.length) return
     // The frame moves with everything since the room in front of it; what was finished stays.
-    const from = Math.max(0, this.start - roomKept)
+    const from = this.start - this.room
     const used = this.position - from
     const grown = new Uint8Array(Math.max(slabBytes, used + count, 2 * used))
     grown.set(this.buffer.subarray(from, this.position))
@@ -59,6 +62,3 @@ export class ByteSink {
     this.position = this.start
   }
 }
-
-/** At least the room that `begin` leaves for a link. */
-const roomKept = 8

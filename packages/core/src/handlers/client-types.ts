@@ -39,7 +39,11 @@ export interface StateChange {
 /** What `client.on` listens to. */
 export interface ClientEvents {
   state: (change: StateChange) => void
-  /** A new session has begun and the calls of the old one have failed with `session_lost`. */
+  /**
+   * A new session has begun: what the server kept for the old one is gone. Calls of the old one
+   * have failed, or still end where the server is shutting down. Calls made by this listener go
+   * out before those that waited.
+   */
   sessionLost: () => void
 }
 

@@ -180,6 +180,20 @@ export class Session {
   private readonly onEndOfTurn = (): void => {
     this.flushScheduled = false
     if (this.state === 'ended') return
+    this.guarded(this.sendTurn)
+  }
+
+  /** An error of this side in the middle of a turn ends this session, never the process. */
+  private guarded(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      if (error instanceof ConnectionError) this.fail(error)
+      else this.fail(new ConnectionError('internal', 'internal error'), error)
+    }
+  }
+
+  private readonly sendTurn = (): void => {
     this.pump()
     this.link.flush()
     const unsent = this.link.unsentBytes
@@ -198,7 +212,10 @@ export class Session {
   }
 
   private onDrain(): void {
-    if (this.state !== 'open') return
+    if (this.state === 'open') this.guarded(this.resumeSending)
+  }
+
+  private readonly resumeSending = (): void => {
     this.pump()
     if (this.mayFeed(false)) this.owner?.onWritable()
   }
@@ -224,13 +241,7 @@ export class Session {
 
   /** Takes one frame, from the link or from a handshake that has kept it. */
   receive(buffer: Uint8Array, start: number, end: number): void {
-    if (this.state === 'ended') return
-    try {
-      this.accept(buffer, start, end)
-    } catch (error) {
-      if (error instanceof ConnectionError) this.fail(error)
-      else this.fail(new ConnectionError('internal', 'internal error'), error)
-    }
+    if (this.state !== 'ended') this.guarded(() => this.accept(buffer, start, end))
   }
 
   private accept(buffer: Uint8Array, start: number, end: number): void {
