@@ -78,7 +78,7 @@ describe.skipIf(executablePath === undefined && !browserRequired)('the lobby', (
     }, String(seconds))
     await page.getByTestId('create').click()
     await page.getByTestId('board').waitFor()
-    expect(await page.getByTestId('room-title').textContent()).toBe(name)
+    await expect.poll(() => text(page, 'room-title')).toBe(name)
   }
 
   const text = async (page: Page, testId: string): Promise<string> =>
