@@ -12,7 +12,7 @@ import { WebSocketLink } from './link.ts'
 import type { WsAttachOptions, WsListenOptions } from './options.ts'
 import { acceptance, refusalOf, rejection, type Refusal } from './upgrade.ts'
 
-/** Headers of an upgrade request are few: this is a quarter of Node's default. */
+/** Headers of an upgrade request are few: half of Node's default, with room for cookies. */
 const maxHeaderBytes = 8 * 1024
 
 export async function listenWebSocket(own: WsListenOptions, options: ListenOptions): Promise<Listener> {

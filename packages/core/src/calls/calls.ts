@@ -176,6 +176,11 @@ export class Calls implements SessionOwner, CallStarter {
     if (this.table.delete(call.id)) this.late += unused
   }
 
+  /** A receiving direction is over: what was granted may still come. In bytes. */
+  allowLate(unused: number): void {
+    this.late += unused
+  }
+
   releaseSlot(call: IncomingCall): void {
     if (!this.slotHolders.delete(call)) return
     this.checkIdle()

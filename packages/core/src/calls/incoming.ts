@@ -69,6 +69,8 @@ export class IncomingCall implements CallScope {
   private why: RpcError | undefined
   private listeners: Set<() => void> | undefined
   private inputOpen = true
+  /** This side has told the caller to stop: what it may still send is late, and allowed for. */
+  private inputWaived = false
   /** END, ERROR or CANCEL has been decided: what the handler still gives is dropped. */
   private decided = false
   private closed = false
@@ -192,8 +194,15 @@ export class IncomingCall implements CallScope {
   /** The handler has left its input: the caller stops sending. */
   private stopUpload(): void {
     if (!this.inputOpen || this.closed) return
-    this.inputOpen = false
+    this.waiveInput()
     this.calls.session.writeStream(cancelFrame(this.id, 'cancelled'))
+  }
+
+  private waiveInput(): void {
+    if (!this.inputOpen) return
+    this.inputOpen = false
+    this.inputWaived = true
+    this.calls.allowLate(this.window.unused)
   }
 
   private refuseItem(error: unknown): RpcError {
@@ -301,7 +310,7 @@ export class IncomingCall implements CallScope {
 
   /** Refuses a call whose handler has not begun. */
   refuse(wire: WireFailure): void {
-    this.inputOpen = false
+    this.waiveInput()
     this.end(wire)
     this.release()
   }
@@ -346,7 +355,7 @@ export class IncomingCall implements CallScope {
     if (this.cancelled) return
     this.cancelled = true
     this.why = error
-    this.inputOpen = false
+    this.waiveInput()
     this.input?.abandon(error)
     this.writer?.drop()
     this.controller?.abort(error)
@@ -360,7 +369,7 @@ export class IncomingCall implements CallScope {
     this.closed = true
     this.answerGone = true
     this.input?.abandon()
-    this.calls.closeIncoming(this, this.window.unused)
+    this.calls.closeIncoming(this, this.inputWaived ? 0 : this.window.unused)
     this.release()
   }
 

@@ -33,12 +33,13 @@ export class PositionedItem implements Positioned<unknown, unknown> {
 
 /** What calls and events have in common. */
 abstract class AnyContext {
-  protected readonly method: ServedMethod
+  /** Not `method`: interceptors see its name under that. */
+  protected readonly served: ServedMethod
   private readonly surroundings: Surroundings
   private changed: Metadata | undefined
 
   constructor(method: ServedMethod, surroundings: Surroundings) {
-    this.method = method
+    this.served = method
     this.surroundings = surroundings
   }
 
@@ -55,7 +56,7 @@ abstract class AnyContext {
   }
 
   get client(): unknown {
-    return this.surroundings.connection?.client(this.method.contract)
+    return this.surroundings.connection?.client(this.served.contract)
   }
 
   get metadata(): Metadata {
@@ -90,7 +91,7 @@ export class CallContext extends AnyContext {
   }
 
   get errors(): object {
-    return errorsOf(this.method)
+    return errorsOf(this.served)
   }
 
   get input(): unknown {
