@@ -12,6 +12,7 @@ import type { ClientState, StateChange } from '@callbox/core'
 import {
   Calls,
   idsOfClient,
+  isRpcError,
   Queue,
   RpcError,
   Timer,
@@ -137,7 +138,7 @@ export class ClientConnection implements CallStarter {
   /** A server that refuses this client refuses its calls; one that cannot be reached may come back. */
   private onRefused(error: unknown): void {
     if (this.state === 'closed') return
-    const refusal = error instanceof RpcError ? error : new RpcError('internal', 'cannot connect', { cause: error })
+    const refusal = isRpcError(error) ? error : new RpcError('internal', 'cannot connect', { cause: error })
     this.failures += 1
     if (refusal.code !== 'unavailable' && refusal.code !== 'resource_exhausted') this.failWaiting(refusal)
     // Another version will not agree sooner than somebody deploys.

@@ -10,7 +10,6 @@ import {
   resolveLimits,
   Timers,
   type Clock,
-  type ClockHost,
   type LimitsOption,
   type Report,
   type Runtime,
@@ -47,7 +46,7 @@ export interface ResolvedOptions {
 
 /** Throws RangeError for limits that cannot be. */
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
-  const clock = options.clock ?? clockOf(globalThis as unknown as ClockHost)
+  const clock = options.clock ?? clockOf(globalThis)
   const limits = resolveLimits(options.limits)
   const { credential } = options
   return {

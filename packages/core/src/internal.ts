@@ -5,6 +5,7 @@ export {
   RpcError,
   codeNumbers,
   codeOf,
+  isRpcError,
   protocolError,
   type Code,
   type Processed,
@@ -19,7 +20,7 @@ export { Calls, type CallsOwner, type CallsParts } from './calls/calls.ts'
 export { callsOf, type CallerParts } from './calls/caller.ts'
 export { failure } from './calls/failure.ts'
 export type { Dispatcher, ServedMethod } from './calls/incoming.ts'
-export type { CallStarter, Startable } from './calls/outgoing.ts'
+export type { CallStarter, Startable } from './calls/channel.ts'
 export type { Ambient, CallScope, Runtime } from './calls/runtime.ts'
 export { CodecError, type Codec, type RefusedReason, type SchemaCodec } from './codec/codec.ts'
 export { msgpackCodec } from './codec/msgpack.ts'

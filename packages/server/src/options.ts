@@ -13,7 +13,6 @@ import {
   Timers,
   type AnyContract,
   type Clock,
-  type ClockHost,
   type LimitsOption,
   type Report,
   type Runtime,
@@ -84,7 +83,7 @@ export interface ResolvedOptions {
 
 /** Throws TypeError for services that cannot be, RangeError for limits. */
 export function resolveOptions(options: ServerOptions<readonly Service<never>[], never>): ResolvedOptions {
-  const clock = options.clock ?? clockOf(globalThis as unknown as ClockHost)
+  const clock = options.clock ?? clockOf(globalThis)
   const limits = resolveLimits(options.limits)
   const runtime: Runtime = {
     clock,

@@ -1,11 +1,8 @@
-// Addresses and options of the three kinds of byte stream, resolved.
+// Addresses and options of the three kinds of byte stream.
 //   in  -> what a user writes
-//   out -> a `Transport`, which both dials and listens
+//   out -> one type for dialing and listening
 
-import type { Transport } from '@callbox/core/internal'
 import type { SecureContextOptions } from 'node:tls'
-import { dialSocket } from './dial.ts'
-import { listenSocket } from './listen.ts'
 
 export interface TcpOptions {
   /** Dialing: `localhost`. Listening: all addresses of this machine. */
@@ -37,36 +34,7 @@ export type Address =
   | ({ readonly kind: 'tls' } & TlsOptions)
   | ({ readonly kind: 'unix' } & UnixOptions)
 
-/** Plain TCP. Throws RangeError for a port that cannot be. */
-export function tcp(options: TcpOptions): Transport {
-  checkPort(options.port)
-  return transport({ kind: 'tcp', ...options })
-}
-
-/** TCP inside TLS. Throws RangeError for a port that cannot be. */
-export function tls(options: TlsOptions): Transport {
-  checkPort(options.port)
-  return transport({ kind: 'tls', ...options })
-}
-
-/** A unix domain socket. */
-export function unix(options: UnixOptions): Transport {
-  return transport({ kind: 'unix', ...options })
-}
-
-function transport(address: Address): Transport {
-  return {
-    name: address.kind,
-    target:
-      address.kind === 'unix'
-        ? `unix:${address.path}`
-        : `${address.kind}://${address.host ?? 'localhost'}:${address.port}`,
-    dial: (options) => dialSocket(address, options),
-    listen: (options) => listenSocket(address, options),
-  }
-}
-
-function checkPort(port: number): void {
-  if (!Number.isInteger(port) || port < 0 || port > 65_535)
-    throw new RangeError('port must be an integer from 0 to 65535')
+/** Without the keys that are undefined: `node:tls` takes them for given. */
+export function defined<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>
 }

@@ -5,7 +5,7 @@
 import type { AbortSignalLike, DialOptions, Link } from '@callbox/core/internal'
 import * as net from 'node:net'
 import * as nodeTls from 'node:tls'
-import type { Address } from './address.ts'
+import { defined, type Address } from './address.ts'
 import { SocketLink } from './link.ts'
 import { peerOf } from './peer.ts'
 
@@ -48,11 +48,6 @@ function connect(address: Address): net.Socket {
     ...(net.isIP(servername) === 0 ? { servername } : {}),
     allowHalfOpen: true,
   } as nodeTls.ConnectionOptions)
-}
-
-/** Without the keys that are undefined: `node:tls` takes them for given. */
-export function defined<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>
 }
 
 function abortReason(signal: AbortSignalLike): Error {

@@ -5,7 +5,6 @@
 import type { DialOptions, Link } from '@callbox/core/internal'
 import * as http from 'node:http'
 import * as https from 'node:https'
-import type { Socket } from 'node:net'
 import { WebSocketLink } from './link.ts'
 import type { WsDialOptions } from './options.ts'
 import { faultOf, newKey, subprotocol } from './upgrade.ts'
@@ -38,9 +37,8 @@ export function dialWebSocket(url: URL, own: WsDialOptions, options: DialOptions
         socket.destroy()
         return reject(new Error(fault))
       }
-      const tcp = socket as Socket
-      tcp.setNoDelay(true)
-      const { remoteAddress, remotePort } = tcp
+      socket.setNoDelay(true)
+      const { remoteAddress, remotePort } = socket
       const peer = { transport: url.protocol.slice(0, -1), remoteAddress, remotePort }
       resolve(new WebSocketLink({ socket, role: 'client', peer, maxFrame: options.maxFrame, head }))
     })

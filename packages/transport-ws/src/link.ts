@@ -125,7 +125,7 @@ export class WebSocketLink implements Link {
   }
 
   private closeRange(): void {
-    const { range: range } = this
+    const { range } = this
     if (range === undefined) return
     this.range = undefined
     const { buffer, start, end } = range

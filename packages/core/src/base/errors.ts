@@ -102,6 +102,11 @@ export class RpcError<Tag extends string = string, Data = unknown> extends Error
 // On the prototype: an error that a user prints shows no brand.
 Object.defineProperty(RpcError.prototype, brand, { value: true })
 
+/** `instanceof` narrows to `RpcError<any, any>`; this keeps the data unknown. */
+export function isRpcError(value: unknown): value is RpcError {
+  return value instanceof RpcError
+}
+
 /** A broken rule of the wire: ends the connection, not only a call. */
 export class ConnectionError extends Error {
   readonly code: Code

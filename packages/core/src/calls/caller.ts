@@ -3,16 +3,17 @@
 //   out -> a frozen tree of functions; groups are objects
 // No Proxy: what the contract does not name is undefined, `then` and every symbol included.
 
-import { RpcError } from '../base/errors.ts'
+import { isRpcError, RpcError } from '../base/errors.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import { newAbortController } from './abort.ts'
+import type { CallStarter } from './channel.ts'
 import { DuplexStream } from './duplex.ts'
 import { OutgoingEvent } from './events.ts'
 import { intercept } from './interceptor.ts'
 import { methodsFor, type Method } from './method.ts'
-import { OutgoingCall, type CallStarter, type OutgoingOptions } from './outgoing.ts'
+import { OutgoingCall, type OutgoingOptions } from './outgoing.ts'
 import type { Runtime } from './runtime.ts'
-import type { ClientInterceptor, OutgoingCall as OutgoingView, Signal } from './types.ts'
+import type { ClientInterceptor, OutgoingCall as OutgoingView } from './types.ts'
 
 export interface CallerParts {
   readonly runtime: Runtime
@@ -130,13 +131,12 @@ function viewOf(method: Method, options: OutgoingOptions): OutgoingView {
     method: method.name,
     kind: method.definition.kind,
     metadata: options.metadata ?? {},
-    // The signal of the user's platform, as `CallOptions` demands it.
-    signal: (options.signal ?? newAbortController().signal) as Signal,
+    signal: options.signal ?? newAbortController().signal,
     deadline: options.timeoutMs ?? method.definition.timeoutMs,
   }
 }
 
 function asRpcError(error: unknown): RpcError {
-  if (error instanceof RpcError) return error
+  if (isRpcError(error)) return error
   return new RpcError('cancelled', 'an interceptor threw', { processed: 'no', cause: error })
 }

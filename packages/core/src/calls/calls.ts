@@ -12,10 +12,11 @@ import { ByName, Unserved, type MethodIds, type PeerLimits } from '../session/ha
 import type { Session, SessionEnd, SessionOwner } from '../session/session.ts'
 import { Events, OutgoingEvent } from './events.ts'
 import { failure, failureFrame, readFailure, type WireFailure } from './failure.ts'
-import { IncomingCall, type Dispatcher, type ServedMethod } from './incoming.ts'
+import type { CallStarter, SendingChannel, Startable } from './channel.ts'
+import { IncomingCall, type Dispatcher, type ServedMethod, type ServingChannel } from './incoming.ts'
 import type { MethodRef } from './message.ts'
 import type { Method } from './method.ts'
-import { local, type CallStarter, OutgoingCall, type Startable } from './outgoing.ts'
+import { local, OutgoingCall } from './outgoing.ts'
 import type { Received } from './reader.ts'
 import type { Runtime } from './runtime.ts'
 import type { WriterTerms } from './writer.ts'
@@ -50,11 +51,11 @@ export interface CallsParts {
   readonly owner: CallsOwner
 }
 
-export class Calls implements SessionOwner, CallStarter {
+export class Calls implements SessionOwner, CallStarter, SendingChannel, ServingChannel {
   readonly runtime: Runtime
   readonly session: Session
   readonly dispatcher: Dispatcher
-  readonly events: Events
+  private readonly events: Events
   peer: PeerLimits
   writerTerms: WriterTerms
   private readonly ids: MethodIds
@@ -138,19 +139,20 @@ export class Calls implements SessionOwner, CallStarter {
     }
   }
 
-  /** How the peer knows a method; undefined if it does not serve it. */
+  sendEvent(event: OutgoingEvent): void {
+    this.events.send(event)
+  }
+
   refOf(method: Method): MethodRef | undefined {
     const id = this.ids.get(method.entry)
     if (id === undefined || id === ByName) return method.nameBytes
     return id === Unserved ? undefined : id
   }
 
-  /** A call waits for the link, without an id so far. */
   onTransmit(call: OutgoingCall): void {
     this.transmitting.add(call)
   }
 
-  /** Gives a call its id: its first frame goes to the link now. */
   register(call: OutgoingCall): number {
     let id = this.nextId
     while (this.table.has(id)) id = after(id)
@@ -161,7 +163,6 @@ export class Calls implements SessionOwner, CallStarter {
     return id
   }
 
-  /** `unused`: bytes that the peer may still send for the call. */
   closeOutgoing(call: OutgoingCall, unused: number): void {
     this.transmitting.delete(call)
     if (call.id !== 0 && this.table.delete(call.id)) this.late += unused
@@ -176,7 +177,6 @@ export class Calls implements SessionOwner, CallStarter {
     if (this.table.delete(call.id)) this.late += unused
   }
 
-  /** A receiving direction is over: what was granted may still come. In bytes. */
   allowLate(unused: number): void {
     this.late += unused
   }
@@ -432,7 +432,6 @@ export class Calls implements SessionOwner, CallStarter {
     this.checkIdle()
   }
 
-  /** Calls `listener` when the session is over; the result takes it back. */
   whenEnded(listener: () => void): () => void {
     this.endListeners.add(listener)
     return () => this.endListeners.delete(listener)

@@ -3,18 +3,18 @@
 //   out -> NOTIFY frames, in the order they were made; events for the dispatcher, and their CREDIT
 // An event that waits for credit is not sent yet and holds up nothing else.
 
-import { ConnectionError, RpcError } from '../base/errors.ts'
+import { ConnectionError, isRpcError, type RpcError } from '../base/errors.ts'
 import { Queue } from '../base/queue.ts'
 import { Timer } from '../base/timers.ts'
 import { creditFrame } from '../frames/fields.ts'
 import { FrameType } from '../frames/frame.ts'
 import type { Outlet, Readiness } from '../session/send-queue.ts'
-import type { Calls } from './calls.ts'
+import type { CallStarter, Channel, SendingChannel, Startable } from './channel.ts'
 import { ReceiveWindow, SendCredit } from './credit.ts'
 import { encodeMessage, metaBytes, writeHead, type Message } from './message.ts'
 import { writeMetadata } from './metadata.ts'
 import { checkValue, type Method } from './method.ts'
-import { local, type CallStarter, type OutgoingOptions, type Startable } from './outgoing.ts'
+import { local, type OutgoingOptions } from './outgoing.ts'
 import type { Runtime } from './runtime.ts'
 import { fieldsBytes } from './writer.ts'
 
@@ -52,7 +52,7 @@ export class OutgoingEvent implements Startable {
       const meta = writeMetadata(options.metadata, undefined, runtime.limits)
       this.message = encodeMessage(runtime.sink, method.input, input, meta)
     } catch (error) {
-      return this.fail(error instanceof RpcError ? error : local('invalid_argument', 'invalid input'))
+      return this.fail(isRpcError(error) ? error : local('invalid_argument', 'invalid input'))
     }
     if (timeoutMs !== undefined) runtime.timers.arm(this.timer, timeoutMs)
     if (signal !== undefined) {
@@ -63,8 +63,8 @@ export class OutgoingEvent implements Startable {
     starter.start(this)
   }
 
-  transmit(calls: Calls): void {
-    if (!this.settled) calls.events.send(this)
+  transmit(channel: SendingChannel): void {
+    if (!this.settled) channel.sendEvent(this)
   }
 
   fail(error: RpcError): void {
@@ -92,19 +92,19 @@ function checkEvent(runtime: Runtime, method: Method, input: unknown): void {
   try {
     checkValue(runtime, method.definition.input, input)
   } catch (error) {
-    throw local('invalid_argument', error instanceof RpcError ? error.message : 'invalid input')
+    throw local('invalid_argument', isRpcError(error) ? error.message : 'invalid input')
   }
 }
 
 /** The events of one session, both ways. */
 export class Events implements Outlet {
   queued = false
-  private readonly calls: Calls
+  private readonly calls: Channel
   private readonly credit = new SendCredit(eventWindow)
   private readonly window = new ReceiveWindow(eventWindow)
   private waiting = new Queue<OutgoingEvent>()
 
-  constructor(calls: Calls) {
+  constructor(calls: Channel) {
     this.calls = calls
   }
 

@@ -3,7 +3,7 @@
 //   out -> an ERROR frame without anything that was not meant for the caller; an RpcError
 // An undeclared throw leaves as `internal` with an id: no text, no stack. The cause stays here.
 
-import { RpcError, codeOf, type Code } from '../base/errors.ts'
+import { isRpcError, RpcError, codeOf, type Code } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import { decodeValue, encodeValue } from '../codec/msgpack.ts'
 import type { MethodDefinition } from '../contract/kinds.ts'
@@ -43,7 +43,7 @@ export function failureOfThrow(
   method: { readonly name: string; readonly definition: MethodDefinition },
   thrown: unknown,
 ): WireFailure {
-  if (!(thrown instanceof RpcError)) return internalFailure(runtime, method.name, thrown)
+  if (!isRpcError(thrown)) return internalFailure(runtime, method.name, thrown)
   const flags = { code: thrown.code, flags: 0, retryAfterMs: thrown.retryAfterMs }
   const message = plainText(thrown.message)
   if (thrown.tag === undefined) return { ...flags, body: encodeValue([message]) }
@@ -140,7 +140,7 @@ export function failureOfUpload(thrown: unknown): {
   readonly body: Uint8Array
   readonly error: RpcError
 } {
-  if (thrown instanceof RpcError) {
+  if (isRpcError(thrown)) {
     const { code, message } = thrown
     return { fields: { code, flags: 0 }, body: encodeValue([plainText(message)]), error: thrown }
   }

@@ -4,14 +4,14 @@
 // Which handler runs, and with what, is up to `handlers/`. A call is closed on the wire by END, ERROR
 // or CANCEL; its slot is free when the handler has settled too and its answer has gone.
 
-import { RpcError } from '../base/errors.ts'
+import { isRpcError, RpcError } from '../base/errors.ts'
 import { Timer } from '../base/timers.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import { cancelFrame, creditFrame, type Frame, type MessageFields } from '../frames/fields.ts'
 import { Flag, FrameType } from '../frames/frame.ts'
 import type { AbortSignalLike } from '../link/link.ts'
 import { newAbortController, type AbortControllerLike } from './abort.ts'
-import type { Calls } from './calls.ts'
+import type { Channel } from './channel.ts'
 import { ReceiveWindow } from './credit.ts'
 import { failure, failureFrame, type WireFailure } from './failure.ts'
 import { WholeMessage } from './fragment.ts'
@@ -35,7 +35,18 @@ export interface Dispatcher {
   /** Decodes the first message of a call, checks it and runs the handler. Never throws. */
   start(call: IncomingCall, payload: Uint8Array, start: number, end: number): void
   /** The same for an event; settles when the handler has. Never rejects. */
-  notify(calls: Calls, event: IncomingEvent): Promise<void> | undefined
+  notify(channel: Channel, event: IncomingEvent): Promise<void> | undefined
+}
+
+/** A session, as calls of the peer see it. */
+export interface ServingChannel extends Channel {
+  readonly dispatcher: Dispatcher
+  /** Over on the wire. `unused`: bytes that the peer may still send for the call. */
+  closeIncoming(call: IncomingCall, unused: number): void
+  /** The handler has settled and its answer has gone. */
+  releaseSlot(call: IncomingCall): void
+  /** A receiving direction is over: so many bytes may still come. */
+  allowLate(unused: number): void
 }
 
 export interface IncomingEvent {
@@ -51,7 +62,7 @@ export interface IncomingEvent {
 export class IncomingCall implements CallScope {
   readonly id: number
   readonly method: ServedMethod
-  readonly calls: Calls
+  readonly calls: ServingChannel
   deadlineAt: number = Infinity
   /** A copy of the META map of the REQUEST. */
   meta: Uint8Array | undefined
@@ -78,7 +89,7 @@ export class IncomingCall implements CallScope {
   private answerGone = false
   private readonly timer = new Timer(() => this.expire())
 
-  constructor(calls: Calls, id: number, method: ServedMethod) {
+  constructor(calls: ServingChannel, id: number, method: ServedMethod) {
     this.calls = calls
     this.id = id
     this.method = method
@@ -206,7 +217,7 @@ export class IncomingCall implements CallScope {
   }
 
   private refuseItem(error: unknown): RpcError {
-    const message = error instanceof RpcError ? error.message : 'the item does not decode'
+    const message = isRpcError(error) ? error.message : 'the item does not decode'
     const refusal = new RpcError('invalid_argument', message, { processed: 'yes' })
     this.end(failure('invalid_argument', message, 'yes'))
     this.abort(refusal)

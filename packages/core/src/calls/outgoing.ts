@@ -7,14 +7,14 @@
 //      ^                  |  session over: begins anew                        ^
 //      +------------------+            cancel, deadline, session over --------+
 
-import { RpcError, type Code, type Processed } from '../base/errors.ts'
+import { isRpcError, RpcError, type Code, type Processed } from '../base/errors.ts'
 import { Timer } from '../base/timers.ts'
 import { cancelFrame, creditFrame, errorFrame, type MessageFields } from '../frames/fields.ts'
 import { Flag, FrameType } from '../frames/frame.ts'
 import type { AbortSignalLike } from '../link/link.ts'
 import type { Outlet, Readiness } from '../session/send-queue.ts'
 import { installedAmbient } from './ambient.ts'
-import type { Calls } from './calls.ts'
+import type { CallStarter, SendingChannel, Startable } from './channel.ts'
 import { ReceiveWindow } from './credit.ts'
 import { failureOfUpload, readFailure } from './failure.ts'
 import { WholeMessage } from './fragment.ts'
@@ -35,19 +35,6 @@ export interface OutgoingOptions {
   readonly cursor?: unknown
 }
 
-/** Where a call goes: the calls of a session, or a client that waits for a session. */
-export interface CallStarter {
-  start(call: Startable): void
-}
-
-/** A call or an event that has not gone out. */
-export interface Startable {
-  readonly settled: boolean
-  /** Sends it. The session is open and the peer has room for it. */
-  transmit(calls: Calls): void
-  fail(error: RpcError): void
-}
-
 export type OutgoingState = 'waiting' | 'sending' | 'sent' | 'closed'
 
 /** A REQUEST above this goes through the writer, for a peer may not take it in one frame. */
@@ -65,7 +52,7 @@ export class OutgoingCall implements Outlet, Startable {
   /** The upload, for kinds that stream to the callee. */
   readonly writer: StreamWriter | undefined
   private readonly runtime: Runtime
-  private calls: Calls | undefined
+  private calls: SendingChannel | undefined
   private message: Message | undefined
   private requestWriter: StreamWriter | undefined
   private pump: Pump<unknown> | undefined
@@ -170,7 +157,7 @@ export class OutgoingCall implements Outlet, Startable {
 
   // Sending
 
-  transmit(calls: Calls): void {
+  transmit(calls: SendingChannel): void {
     if (this.settled) return
     const message = this.message!
     const size = message.end - message.start
@@ -197,17 +184,14 @@ export class OutgoingCall implements Outlet, Startable {
   }
 
   private requestThrough(writer: StreamWriter): void {
-    const call = this
     writer.request(
       this.message!,
       {
-        begin: () => (call.id = call.calls!.register(call)),
-        get method() {
-          return call.calls!.refOf(call.method)!
-        },
-        deadlineMs: () => call.msLeft(),
+        begin: () => (this.id = this.calls!.register(this)),
+        method: () => this.calls!.refOf(this.method)!,
+        deadlineMs: () => this.msLeft(),
         sent: () => {
-          call.state = 'sent'
+          this.state = 'sent'
         },
       },
       !this.method.streamsIn,
@@ -442,16 +426,16 @@ function checkLocally(runtime: Runtime, schema: object | undefined, value: unkno
   try {
     checkValue(runtime, schema, value)
   } catch (error) {
-    throw local('invalid_argument', error instanceof RpcError ? error.message : 'invalid input')
+    throw local('invalid_argument', isRpcError(error) ? error.message : 'invalid input')
   }
 }
 
 function asRpcError(error: unknown): RpcError {
-  if (error instanceof RpcError) return error
+  if (isRpcError(error)) return error
   return new RpcError('invalid_argument', 'the call cannot be made', { processed: 'no', cause: error })
 }
 
 function badOutput(error: unknown): RpcError {
-  const why = error instanceof RpcError ? error.message : 'the answer does not decode'
+  const why = isRpcError(error) ? error.message : 'the answer does not decode'
   return new RpcError('internal', `the answer is not valid: ${why}`, { processed: 'yes' })
 }

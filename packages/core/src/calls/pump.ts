@@ -14,7 +14,7 @@ export interface PumpEnd {
 }
 
 export class Pump<T> {
-  private readonly iterator: AsyncIterator<T, unknown, undefined>
+  private readonly iterator: AsyncIterator<T, unknown>
   private stopped = false
 
   constructor(items: AsyncIterable<T>) {

@@ -17,7 +17,7 @@ import { cutFragment, metaBytes, writeHead, type Head, type Message, type Method
 export interface RequestHead {
   /** Gives the call its id. */
   begin(): number
-  readonly method: MethodRef
+  method(): MethodRef
   deadlineMs(): number | undefined
   /** The last frame of the request has gone to the link. */
   sent(): void
@@ -175,7 +175,7 @@ export class StreamWriter implements Outlet {
       type,
       flags,
       id: this.id,
-      method: request?.method,
+      method: request?.method(),
       deadlineMs: request?.deadlineMs(),
     }
     this.credit.spend(cost)
@@ -195,7 +195,7 @@ export class StreamWriter implements Outlet {
       type: !begun && first.request !== undefined ? FrameType.Request : FrameType.Data,
       flags: (begun ? Flag.Cont : 0) | (last ? 0 : Flag.More) | (last && first.end ? Flag.End : 0),
       id: this.id,
-      method: begun ? undefined : first.request?.method,
+      method: begun ? undefined : first.request?.method(),
       deadlineMs: begun ? undefined : first.request?.deadlineMs(),
     }
     const { buffer, start } = cutFragment(message, first.next, to, head)

@@ -4,7 +4,7 @@
 
 import { RpcError } from '../base/errors.ts'
 import { newAbortController, type AbortControllerLike } from '../calls/abort.ts'
-import type { Calls } from '../calls/calls.ts'
+import type { Channel } from '../calls/channel.ts'
 import type { IncomingCall, IncomingEvent, ServedMethod } from '../calls/incoming.ts'
 import { noMetadata, readMetadata, type ReadMetadata } from '../calls/metadata.ts'
 import { readValue } from '../calls/method.ts'
@@ -110,22 +110,22 @@ export class CallContext extends AnyContext {
 export class EventContext extends AnyContext {
   protected readonly sent: ReadMetadata
   readonly deadline = undefined
-  private readonly calls: Calls
+  private readonly channel: Channel
   private controller: AbortControllerLike | undefined
 
   /** Throws RpcError for metadata that does not decode. */
-  constructor(calls: Calls, event: IncomingEvent, surroundings: Surroundings) {
+  constructor(channel: Channel, event: IncomingEvent, surroundings: Surroundings) {
     super(event.method, surroundings)
-    this.calls = calls
+    this.channel = channel
     const { buffer, metaStart, metaEnd } = event
     this.sent =
-      metaStart === metaEnd ? nothing : readMetadata(buffer, metaStart, metaEnd, calls.runtime.limits)
+      metaStart === metaEnd ? nothing : readMetadata(buffer, metaStart, metaEnd, channel.runtime.limits)
   }
 
   get signal(): AbortSignalLike {
     if (this.controller === undefined) {
       const controller = (this.controller = newAbortController())
-      this.calls.whenEnded(() => controller.abort())
+      this.channel.whenEnded(() => controller.abort())
     }
     return this.controller.signal
   }

@@ -3,9 +3,9 @@
 //   out -> what the handler gives, as messages of the call; what it throws, as its failure
 // Nothing here throws to the session: whatever a handler or a peer does ends in its own call.
 
-import { RpcError } from '../base/errors.ts'
+import { isRpcError } from '../base/errors.ts'
 import { installedAmbient } from '../calls/ambient.ts'
-import type { Calls } from '../calls/calls.ts'
+import type { Channel } from '../calls/channel.ts'
 import { failure, failureOfThrow, internalFailure } from '../calls/failure.ts'
 import type { Dispatcher, IncomingCall, IncomingEvent, ServedMethod } from '../calls/incoming.ts'
 import { intercept, type AnyInterceptor } from '../calls/interceptor.ts'
@@ -115,8 +115,8 @@ export class Dispatch implements Dispatcher {
 
   /** Sends what the handler yields. Settles when the handler has; rejects with what it throws. */
   private async stream(call: IncomingCall, input: unknown, context: CallContext): Promise<void> {
-    const items = await (invoke(call, input, context) as AsyncIterable<unknown>)
-    if (typeof items !== 'object' || items === null || !(Symbol.asyncIterator in items))
+    const items = await invoke(call, input, context)
+    if (!isAsyncIterable(items))
       throw new TypeError(`${call.method.name}: the handler gave no AsyncIterable`)
     const pump = new Pump(items)
     const leave = call.whenCancelled(() => pump.stop())
@@ -170,13 +170,13 @@ export class Dispatch implements Dispatcher {
 
   // Events
 
-  notify(calls: Calls, event: IncomingEvent): Promise<void> | undefined {
+  notify(channel: Channel, event: IncomingEvent): Promise<void> | undefined {
     const { runtime, surroundings } = this.parts
     const { method, buffer, payloadStart, payloadEnd } = event
     let result: unknown
     try {
       const input = readValue(runtime, method.input, method.definition.input, buffer, payloadStart, payloadEnd)
-      const context = new EventContext(calls, event, surroundings)
+      const context = new EventContext(channel, event, surroundings)
       result = this.invokeEvent(method, input, context)
     } catch (error) {
       this.reportEvent(method, error)
@@ -203,7 +203,7 @@ export class Dispatch implements Dispatcher {
   }
 
   private reportEvent(method: ServedMethod, error: unknown): void {
-    if (error instanceof RpcError && error.code === 'invalid_argument')
+    if (isRpcError(error) && error.code === 'invalid_argument')
       this.parts.runtime.report('debug', 'event dropped', { method: method.name, reason: error.message })
     else internalFailure(this.parts.runtime, method.name, error)
   }
@@ -220,12 +220,16 @@ function inScope<T>(call: IncomingCall, work: () => T): T {
 }
 
 function refusalOf(error: unknown): ReturnType<typeof failure> {
-  if (error instanceof RpcError) return failure(error.code, error.message, 'no')
+  if (isRpcError(error)) return failure(error.code, error.message, 'no')
   return failure('invalid_argument', 'the payload does not decode', 'no')
 }
 
 function textOf(error: unknown): string {
-  return error instanceof RpcError ? error.message : 'it does not encode'
+  return isRpcError(error) ? error.message : 'it does not encode'
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {
