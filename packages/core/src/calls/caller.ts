@@ -13,7 +13,7 @@ import { intercept } from './interceptor.ts'
 import { methodsFor, type Method } from './method.ts'
 import { OutgoingCall, type OutgoingOptions } from './outgoing.ts'
 import type { Runtime } from './runtime.ts'
-import type { ClientInterceptor, OutgoingCall as OutgoingView } from './types.ts'
+import type { ClientInterceptor, OutgoingCall as OutgoingView, Signal } from './types.ts'
 
 export interface CallerParts {
   readonly runtime: Runtime
@@ -131,7 +131,8 @@ function viewOf(method: Method, options: OutgoingOptions): OutgoingView {
     method: method.name,
     kind: method.definition.kind,
     metadata: options.metadata ?? {},
-    signal: options.signal ?? newAbortController().signal,
+    // Of the platform that the user compiles for; core itself knows none.
+    signal: (options.signal ?? newAbortController().signal) as unknown as Signal,
     deadline: options.timeoutMs ?? method.definition.timeoutMs,
   }
 }
