@@ -13,10 +13,12 @@ export {
   type Interceptor,
   type Next,
   type Peer,
+  type Report,
+  type ReportLevel,
   type Service,
   type Transport,
 } from '@callbox/core'
 export { implement, implementFor } from '@callbox/core/internal'
-export { pinoReport, silent } from './logger.ts'
+export { silent } from './logger.ts'
 export type { CloseOptions, ListeningOn, Server, ServerOptions } from './options.ts'
 export { createServer } from './server.ts'

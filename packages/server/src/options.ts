@@ -21,13 +21,13 @@ import {
   type Transport,
 } from '@callbox/core/internal'
 import { validate } from '@callbox/core/validate'
-import { defaultReport } from './logger.ts'
+import { stderrLogger } from './logger.ts'
 
 export interface ServerOptions<S extends readonly Service<never>[], Context>
   extends ServiceOptions<S, Context> {
   /** A preset, or single limits. Default `internet`: every client is hostile. */
   readonly limits?: LimitsOption | undefined
-  /** Takes one event at a time. Default: pino on standard error, from `info` up. */
+  /** Takes one event at a time. Default: a line on standard error, from `info` up. */
   readonly logger?: Report | undefined
   /** Whether outputs are checked against their schemas. Default: unless NODE_ENV is `production`. */
   readonly validateOutput?: boolean | undefined
@@ -93,7 +93,7 @@ export function resolveOptions(options: ServerOptions<readonly Service<never>[],
     sink: new ByteSink(),
     validate,
     checkOutput: options.validateOutput ?? process.env['NODE_ENV'] !== 'production',
-    report: options.logger ?? defaultReport(),
+    report: options.logger ?? stderrLogger,
   }
   const epoch = Buffer.from(clock.randomBytes(8)).toString('hex')
   return {
