@@ -67,7 +67,13 @@ function browserProject(executablePath: string): TestProjectConfiguration {
         enabled: true,
         headless: true,
         screenshotFailures: false,
-        provider: playwright({ launchOptions: { executablePath, args: [...chromiumArgs] } }),
+        // The memory of a paused reader is measured after a collection.
+        provider: playwright({
+          launchOptions: {
+            executablePath,
+            args: [...chromiumArgs, '--js-flags=--expose-gc', '--enable-precise-memory-info'],
+          },
+        }),
         instances: [{ browser: 'chromium' }],
       },
     },
