@@ -19,16 +19,8 @@ import type { Method } from './method.ts'
 import { local, OutgoingCall } from './outgoing.ts'
 import type { Received } from './reader.ts'
 import type { Runtime } from './runtime.ts'
+import { CallTable, isAhead } from './table.ts'
 import type { WriterTerms } from './writer.ts'
-
-/** Ids stay below 2^30, where V8 keeps them as small integers. */
-const idMask = 2 ** 30 - 1
-
-/** Serial-number order (RFC 1982) on 30 bits: whether `id` comes after `other`. */
-export function isAhead(id: number, other: number): boolean {
-  const distance = (id - other) & idMask
-  return distance > 0 && distance < 2 ** 29
-}
 
 /** Who owns a session's calls: a client that may have another session later, or a server. */
 export interface CallsOwner {
@@ -60,12 +52,8 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   writerTerms: WriterTerms
   private readonly ids: MethodIds
   private readonly owner: CallsOwner
-  private readonly table = new Map<number, OutgoingCall | IncomingCall>()
+  private readonly table: CallTable<OutgoingCall | IncomingCall>
   private readonly fields = new MessageFields()
-  private readonly parity: 0 | 1
-  private nextId: number
-  private highestSent = 0
-  private highestReceived = 0
   private acceptedId = 0
   private readonly waiting = new Queue<Startable>()
   /** Calls that wait for the link, without an id so far. */
@@ -73,7 +61,6 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   private readonly slotHolders = new Set<IncomingCall>()
   private readonly endListeners = new Set<() => void>()
   private sending = 0
-  private late = 0
   private creditViolations = 0
   private state: 'open' | 'draining' | 'drained' | 'ended' = 'open'
   private whenIdle: (() => void) | undefined
@@ -85,8 +72,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     this.ids = parts.ids
     this.dispatcher = parts.dispatcher
     this.owner = parts.owner
-    this.parity = parts.role === 'client' ? 1 : 0
-    this.nextId = parts.role === 'client' ? 1 : 2
+    this.table = new CallTable(parts.role)
     this.writerTerms = this.newTerms()
     this.events = new Events(this)
   }
@@ -154,18 +140,13 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   }
 
   register(call: OutgoingCall): number {
-    let id = this.nextId
-    while (this.table.has(id)) id = after(id)
-    this.nextId = after(id)
-    this.highestSent = id
     this.transmitting.delete(call)
-    this.table.set(id, call)
-    return id
+    return this.table.register(call)
   }
 
   closeOutgoing(call: OutgoingCall, unused: number): void {
     this.transmitting.delete(call)
-    if (call.id !== 0 && this.table.delete(call.id)) this.late += unused
+    if (call.id !== 0) this.table.close(call.id, unused)
     if (this.state === 'ended') return
     this.onSlotFree()
     this.checkIdle()
@@ -174,11 +155,11 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   // Calls of the peer
 
   closeIncoming(call: IncomingCall, unused: number): void {
-    if (this.table.delete(call.id)) this.late += unused
+    this.table.close(call.id, unused)
   }
 
   allowLate(unused: number): void {
-    this.late += unused
+    this.table.allowLate(unused)
   }
 
   releaseSlot(call: IncomingCall): void {
@@ -213,9 +194,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   }
 
   private onRequest(buffer: Uint8Array, start: number, end: number, flags: number, id: number): void {
-    if (id === 0 || id > idMask || (id & 1) === this.parity) throw protocolError('REQUEST with an id of the other side')
-    if (!isAhead(id, this.highestReceived)) throw protocolError('REQUEST with an id that is not ahead')
-    this.highestReceived = id
+    this.table.receive(id)
     // After GOAWAY the caller knows that these are not accepted.
     if (this.state === 'draining') return
     this.acceptedId = id
@@ -224,11 +203,11 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     const method = this.methodOf(buffer, flags)
     const refusal = this.refusalOf(method)
     if (refusal !== undefined) {
-      this.late += runtime.limits.window
+      this.table.allowLate(runtime.limits.window)
       return this.session.writeStream(failureFrame(id, refusal))
     }
     const call = new IncomingCall(this, id, method!)
-    this.table.set(id, call)
+    this.table.open(id, call)
     this.slotHolders.add(call)
     this.judge(call, call.onRequest(buffer, flags, fields, end))
   }
@@ -256,7 +235,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     fields.parse(buffer, start, end)
     const cost =
       end - fields.payloadStart + fields.metaEnd - fields.metaStart + this.runtime.limits.frameCost
-    const call = this.callOf(id, cost)
+    const call = this.table.find(id, cost)
     if (call === undefined) return
     if (call instanceof IncomingCall && call.inputEnded) return this.onDataAfterEnd(call, cost)
     if ((flags & Flag.More) === 0 && (flags & Flag.Cont) === 0 && call.midMessage)
@@ -269,11 +248,11 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   /** Late if this side has told the caller to stop, else a broken rule. */
   private onDataAfterEnd(call: IncomingCall, cost: number): void {
     if (call.endedByCaller) throw protocolError('frame after END')
-    this.chargeLate(cost)
+    this.table.chargeLate(cost)
   }
 
   private onEndFrame(id: number): void {
-    const call = this.callOf(id, this.runtime.limits.frameCost)
+    const call = this.table.find(id, this.runtime.limits.frameCost)
     if (call === undefined) return
     if (call.midMessage) throw protocolError('END inside a message')
     if (call instanceof IncomingCall && call.inputEnded)
@@ -282,7 +261,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   }
 
   private onErrorFrame(buffer: Uint8Array, start: number, end: number, id: number): void {
-    const call = this.callOf(id, this.runtime.limits.frameCost)
+    const call = this.table.find(id, this.runtime.limits.frameCost)
     if (call === undefined) return
     if (call instanceof OutgoingCall) return call.onError(buffer, start, end)
     call.onError(readFailure(buffer, start, end, this.runtime.limits, call.method.definition))
@@ -290,7 +269,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
 
   private onCancel(buffer: Uint8Array, start: number, end: number, id: number): void {
     if (end - start !== headerBytes + 1) throw protocolError('malformed CANCEL')
-    const call = this.callOf(id, this.runtime.limits.frameCost)
+    const call = this.table.find(id, this.runtime.limits.frameCost)
     if (call === undefined) return
     if (call instanceof OutgoingCall) return call.onCancel()
     const code = codeOf(buffer[start + headerBytes]!) ?? 'cancelled'
@@ -301,7 +280,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     if (end - start !== headerBytes + 4) throw protocolError('malformed CREDIT')
     const bytes = readU32(buffer, start + headerBytes)
     if (id === 0) return this.events.onCredit(bytes)
-    const call = this.callOf(id, this.runtime.limits.frameCost)
+    const call = this.table.find(id, this.runtime.limits.frameCost)
     if (call !== undefined && !call.onCredit(bytes)) this.onCreditViolation(call)
   }
 
@@ -320,23 +299,6 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     const running = this.dispatcher.notify(this, { method, buffer, metaStart, metaEnd, payloadStart, payloadEnd: end })
     if (running === undefined) events.take(cost)
     else void running.then(() => events.take(cost))
-  }
-
-  /** The call of a frame; undefined if it is late. Throws `protocol` for an id never opened. */
-  private callOf(id: number, cost: number): OutgoingCall | IncomingCall | undefined {
-    const call = this.table.get(id)
-    if (call !== undefined) return call
-    const ours = (id & 1) === this.parity
-    const highest = ours ? this.highestSent : this.highestReceived
-    if (id === 0 || id > idMask || highest === 0 || isAhead(id, highest))
-      throw protocolError('frame for a call that was never opened')
-    this.chargeLate(cost)
-    return undefined
-  }
-
-  private chargeLate(cost: number): void {
-    this.late -= cost
-    if (this.late < 0) throw new ConnectionError('flow_control', 'late frames beyond what was granted')
   }
 
   private judge(call: OutgoingCall | IncomingCall, received: Received): void {
@@ -385,7 +347,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     const back: Startable[] = []
     for (const call of this.table.values())
       if (call instanceof OutgoingCall && this.isRefused(call.id, lastAcceptedId)) {
-        this.table.delete(call.id)
+        this.table.close(call.id, 0)
         if (call.rewind(true)) back.push(call)
         else call.onSessionEnd('unavailable', 'the peer is shutting down', true)
       }
@@ -467,9 +429,4 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     this.whenIdle()
     this.whenIdle = undefined
   }
-}
-
-function after(id: number): number {
-  const next = (id + 2) & idMask
-  return next === 0 ? 2 : next
 }
