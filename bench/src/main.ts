@@ -49,7 +49,10 @@ if (values.help) console.log(usage)
 else await run()
 
 async function run(): Promise<void> {
-  const names = chosen(values.contenders, contenders.map(({ name }) => name))
+  const names = chosen(
+    values.contenders,
+    contenders.map(({ name }) => name),
+  )
   const ids = chosen(values.only, ['W1', 'W2', 'W4'])
   const rounds = positive(values.rounds, '--rounds')
   const ms = positive(values.ms, '--ms')
@@ -83,7 +86,8 @@ function progress(text: string): void {
 
 async function start(name: string): Promise<Ends> {
   const program = fileURLToPath(new URL('process.ts', import.meta.url))
-  const make = (): ChildProcess => fork(program, [name], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+  const make = (): ChildProcess =>
+    fork(program, [name], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
   const ends = { name, server: make(), client: make() }
   const port = (await ask(ends.server, { do: 'serve' })) as number
   await ask(ends.client, { do: 'connect', port })
@@ -114,8 +118,15 @@ async function measure({ server, client }: Ends, workload: Workload, ms: number)
   }
 }
 
-function print(work: readonly Workload[], names: readonly string[], samples: Map<string, Sample[]>, rounds: number): void {
-  console.log(`Node ${process.version}, ${rounds} rounds interleaved, two processes each; median [min..max]\n`)
+function print(
+  work: readonly Workload[],
+  names: readonly string[],
+  samples: Map<string, Sample[]>,
+  rounds: number,
+): void {
+  console.log(
+    `Node ${process.version}, ${rounds} rounds interleaved, two processes each; median [min..max]\n`,
+  )
   for (const { title } of work) {
     console.log(title)
     const of = (name: string): Sample[] => samples.get(`${title}|${name}`) ?? []
@@ -129,7 +140,9 @@ function print(work: readonly Workload[], names: readonly string[], samples: Map
         name.padEnd(12),
         `${spread(rate, 0)}/s`.padEnd(30),
         `x${(median(rate) / floorRate).toFixed(2)}`.padEnd(7),
-        `CPU ${median(of(name).map((s) => s.serverCpuUs)).toFixed(2)} + ${median(of(name).map((s) => s.clientCpuUs)).toFixed(2)} us`.padEnd(22),
+        `CPU ${median(of(name).map((s) => s.serverCpuUs)).toFixed(2)} + ${median(of(name).map((s) => s.clientCpuUs)).toFixed(2)} us`.padEnd(
+          22,
+        ),
         `x${(median(of(name).map(cpu)) / floorCpu).toFixed(2)}`.padEnd(7),
         p50.length === 0 ? '' : `p50 ${spread(p50, 0)} us`,
       ]
@@ -164,6 +177,7 @@ function chosen(list: string | undefined, all: readonly string[]): readonly stri
 
 function positive(text: string, option: string): number {
   const value = Number(text)
-  if (!Number.isInteger(value) || value < 1) throw new Error(`${option} must be a whole number from 1`)
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`${option} must be a whole number from 1`)
   return value
 }

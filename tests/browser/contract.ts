@@ -1,6 +1,15 @@
 // What the browser tests call, and what the server calls back.
 
-import { bidi, Bytes, clientStream, contract, event, serverStream, Timestamp, unary } from '@callbox/core'
+import {
+  bidi,
+  Bytes,
+  clientStream,
+  contract,
+  event,
+  serverStream,
+  Timestamp,
+  unary,
+} from '@callbox/core'
 import * as T from 'typebox'
 
 export const probe = contract(

@@ -52,5 +52,9 @@ function callbox(name: string, listenOn: Transport, to: (port: number) => Transp
 }
 
 const host = '127.0.0.1'
-export const callboxTcp = callbox('callbox-tcp', tcp({ host, port: 0 }), (port) => tcp({ host, port }))
-export const callboxWs = callbox('callbox-ws', ws({ host, port: 0 }), (port) => ws(`ws://${host}:${port}/`))
+export const callboxTcp = callbox('callbox-tcp', tcp({ host, port: 0 }), (port) =>
+  tcp({ host, port }),
+)
+export const callboxWs = callbox('callbox-ws', ws({ host, port: 0 }), (port) =>
+  ws(`ws://${host}:${port}/`),
+)

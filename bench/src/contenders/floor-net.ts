@@ -46,7 +46,9 @@ export const floorNet: Contender = {
       reader(socket, (bytes) => {
         void answer(bytes, (frame) => {
           write(frame)
-          return socket.writableLength > 65_536 ? once(socket, 'drain').then(() => undefined) : undefined
+          return socket.writableLength > 65_536
+            ? once(socket, 'drain').then(() => undefined)
+            : undefined
         })
       })
     })

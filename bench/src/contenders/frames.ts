@@ -18,7 +18,10 @@ function frame(kind: number, id: number, payload: Uint8Array): Buffer {
 }
 
 /** Answers one frame. `send` resolves when there is room for more. */
-export async function answer(bytes: Buffer, send: (frame: Uint8Array) => Promise<void> | void): Promise<void> {
+export async function answer(
+  bytes: Buffer,
+  send: (frame: Uint8Array) => Promise<void> | void,
+): Promise<void> {
   const id = bytes.readUInt32BE(1)
   const value: unknown = unpack(bytes.subarray(5))
   if (bytes[0] === echo) return void send(frame(echo, id, pack(value)))

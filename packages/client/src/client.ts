@@ -2,7 +2,13 @@
 //   in  -> contracts, a transport, options
 //   out -> one object that a user keeps
 
-import type { AnyContract, Client, ClientEvents, ReservedContracts, StateChange } from '@callbox/core'
+import type {
+  AnyContract,
+  Client,
+  ClientEvents,
+  ReservedContracts,
+  StateChange,
+} from '@callbox/core'
 import {
   callsOf,
   Dispatch,
@@ -37,7 +43,11 @@ export function createClient<const Cs extends { readonly [K in keyof Cs]: AnyCon
     options: resolved,
     transport,
     contracts: entries.map(([, contract]) => contract),
-    dispatcher: (welcome) => served.agree(entries.map(([, contract]) => contract), welcome),
+    dispatcher: (welcome) =>
+      served.agree(
+        entries.map(([, contract]) => contract),
+        welcome,
+      ),
     onState: (change) => listeners.onState(change),
     onSessionLost: () => listeners.onSessionLost(),
   })
@@ -48,7 +58,10 @@ export function createClient<const Cs extends { readonly [K in keyof Cs]: AnyCon
   }
   const client: object = Object.create(null) as object
   for (const [key, contract] of entries)
-    Object.defineProperty(client, key, { value: callsOf(parts, contract, 'methods'), enumerable: true })
+    Object.defineProperty(client, key, {
+      value: callsOf(parts, contract, 'methods'),
+      enumerable: true,
+    })
   const controls = {
     handle: (contract: AnyContract, handlers: object) => served.add(contract, handlers),
     on: (event: keyof ClientEvents, listener: () => void) => listeners.add(event, listener),

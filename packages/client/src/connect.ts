@@ -101,7 +101,8 @@ async function credentialOf(options: ResolvedOptions): Promise<unknown> {
 
 /** Only msgpack was offered. */
 function agreed(welcome: WelcomeTerms): WelcomeTerms {
-  if (welcome.codec !== 'msgpack') throw new ConnectionError('protocol', 'WELCOME chooses a codec that was not offered')
+  if (welcome.codec !== 'msgpack')
+    throw new ConnectionError('protocol', 'WELCOME chooses a codec that was not offered')
   return welcome
 }
 

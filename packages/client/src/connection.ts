@@ -63,9 +63,13 @@ export class ClientConnection implements CallStarter {
     const { maxQueuedCalls } = this.parts.options.runtime.limits
     if (this.waiting.length >= maxQueuedCalls)
       return call.fail(
-        new RpcError('resource_exhausted', `more calls wait than maxQueuedCalls (${maxQueuedCalls})`, {
-          processed: 'no',
-        }),
+        new RpcError(
+          'resource_exhausted',
+          `more calls wait than maxQueuedCalls (${maxQueuedCalls})`,
+          {
+            processed: 'no',
+          },
+        ),
       )
     this.waiting.push(call)
     if (this.state === 'idle') this.connect()
@@ -75,7 +79,8 @@ export class ClientConnection implements CallStarter {
     if (this.state === 'closed' || this.attempt !== undefined) return
     this.change({ state: 'connecting' })
     const { options, transport, contracts } = this.parts
-    const onWelcome = (session: Session, welcome: WelcomeTerms): void => this.onWelcome(session, welcome)
+    const onWelcome = (session: Session, welcome: WelcomeTerms): void =>
+      this.onWelcome(session, welcome)
     const attempt = connect({ options, transport, contracts, onWelcome })
     this.attempt = attempt
     attempt.connected.catch((error: unknown) => {
@@ -105,7 +110,8 @@ export class ClientConnection implements CallStarter {
     // First, so that what an application does about it goes before the calls that waited.
     if (this.hadSession) this.parts.onSessionLost()
     this.hadSession = true
-    for (let call = this.waiting.shift(); call !== undefined; call = this.waiting.shift()) calls.start(call)
+    for (let call = this.waiting.shift(); call !== undefined; call = this.waiting.shift())
+      calls.start(call)
   }
 
   private ownerOf(session: Session): CallsOwner {
@@ -138,9 +144,12 @@ export class ClientConnection implements CallStarter {
   /** A server that refuses this client refuses its calls; one that cannot be reached may come back. */
   private onRefused(error: unknown): void {
     if (this.state === 'closed') return
-    const refusal = isRpcError(error) ? error : new RpcError('internal', 'cannot connect', { cause: error })
+    const refusal = isRpcError(error)
+      ? error
+      : new RpcError('internal', 'cannot connect', { cause: error })
     this.failures += 1
-    if (refusal.code !== 'unavailable' && refusal.code !== 'resource_exhausted') this.failWaiting(refusal)
+    if (refusal.code !== 'unavailable' && refusal.code !== 'resource_exhausted')
+      this.failWaiting(refusal)
     // Another version will not agree sooner than somebody deploys.
     const { maxReconnectMs } = this.parts.options.runtime.limits
     this.retryIn(refusal.code === 'protocol' ? maxReconnectMs : this.nextDelayMs(), refusal)
@@ -157,7 +166,8 @@ export class ClientConnection implements CallStarter {
   }
 
   private failWaiting(error: RpcError): void {
-    for (let call = this.waiting.shift(); call !== undefined; call = this.waiting.shift()) call.fail(error)
+    for (let call = this.waiting.shift(); call !== undefined; call = this.waiting.shift())
+      call.fail(error)
   }
 
   private change(change: StateChange): void {

@@ -46,7 +46,9 @@ class Accept {
   private pipelinedBytes = 0
   private pipelinedCalls = 0
   private over = false
-  private readonly timer = new Timer(() => this.refuse(new ConnectionError('unauthenticated', 'handshakeMs is over')))
+  private readonly timer = new Timer(() =>
+    this.refuse(new ConnectionError('unauthenticated', 'handshakeMs is over')),
+  )
 
   constructor(options: ResolvedOptions, link: Link, hooks: AcceptHooks) {
     this.options = options
@@ -74,7 +76,8 @@ class Accept {
     if (buffer[from] === FrameType.GoAway) return this.session.receiveGoAway(buffer, from, to)
     this.hello = readHello(buffer, from, to, this.options.runtime.limits)
     const { codec } = this.options.runtime
-    if (!this.hello.codecs.includes(codec.name)) throw protocolError(`no common codec: this side has ${codec.name}`)
+    if (!this.hello.codecs.includes(codec.name))
+      throw protocolError(`no common codec: this side has ${codec.name}`)
     void this.authenticate(this.hello)
   }
 
@@ -82,13 +85,18 @@ class Accept {
   private keep(buffer: Uint8Array, from: number, to: number): void {
     const type = buffer[from]
     if (type === FrameType.GoAway) return this.session.receiveGoAway(buffer, from, to)
-    const isCall = type === FrameType.Request && buffer[from + 1]! === (buffer[from + 1]! | named | end)
+    const isCall =
+      type === FrameType.Request && buffer[from + 1]! === (buffer[from + 1]! | named | end)
     if (!isCall && type !== FrameType.Cancel) throw protocolError('frame before WELCOME')
     if (isCall) this.pipelinedCalls += 1
     this.pipelinedBytes += to - from
-    if (this.pipelinedCalls > maxPipelinedCalls || this.pipelinedBytes > maxPipelinedBytes + headerBytes)
+    if (
+      this.pipelinedCalls > maxPipelinedCalls ||
+      this.pipelinedBytes > maxPipelinedBytes + headerBytes
+    )
       throw protocolError('too much before WELCOME')
-    this.pipelined.push(buffer.slice(from, to))
+    // A copy: `slice` of a Buffer of Node is a view.
+    this.pipelined.push(new Uint8Array(buffer.subarray(from, to)))
   }
 
   private async authenticate(hello: HelloTerms): Promise<void> {
@@ -114,7 +122,13 @@ class Accept {
     const methods = stampsFor(hello.contracts, served.contracts)
     const keepalive = { intervalMs: limits.pingIntervalMs, timeoutMs: limits.pingTimeoutMs }
     this.session.writeConnection(
-      writeWelcome({ server: identity, codec: codec.name, limits: statedLimits(limits), methods, keepalive }),
+      writeWelcome({
+        server: identity,
+        codec: codec.name,
+        limits: statedLimits(limits),
+        methods,
+        keepalive,
+      }),
     )
     const connection = new ServerConnection(this.options, this.session, hello, {
       context,

@@ -100,7 +100,10 @@ function tableOf(hello: HelloTerms, served: Served): readonly ServedMethod[] {
 function idsFor(hello: HelloTerms, served: Served): ReturnType<typeof idsOfServer> {
   const known = hello.contracts.flatMap(([name]) => served.contracts.get(name) ?? [])
   const hashes = new Map(hello.contracts)
-  return idsOfServer(known, (contract) => hashes.get(contract['~contract'].name) === contractHash(contract))
+  return idsOfServer(
+    known,
+    (contract) => hashes.get(contract['~contract'].name) === contractHash(contract),
+  )
 }
 
 function failAll(calls: readonly Startable[]): void {

@@ -10,14 +10,20 @@ function logged(...event: Parameters<ReturnType<typeof lineLogger>>): string {
 }
 
 test('one event is one line, with its fields as JSON', () => {
-  const line = logged('warn', 'connection refused', { reason: 'a\nb "c"', port: 7, absent: undefined })
+  const line = logged('warn', 'connection refused', {
+    reason: 'a\nb "c"',
+    port: 7,
+    absent: undefined,
+  })
   expect(line).toMatch(
     /^\d{4}-\d\d-\d\dT[\d:.]+Z warn callbox: connection refused reason="a\\nb \\"c\\"" port=7\n$/,
   )
 })
 
 test('an error is shown with its stack and cause, still on one line', () => {
-  const line = logged('error', 'handler failed', { err: new Error('outer', { cause: new Error('inner') }) })
+  const line = logged('error', 'handler failed', {
+    err: new Error('outer', { cause: new Error('inner') }),
+  })
   expect(line.match(/\n/g)).toHaveLength(1)
   expect(line).toContain('outer')
   expect(line).toContain('inner')

@@ -29,7 +29,8 @@ function fieldsOf(fields: Readonly<Record<string, unknown>>): string {
 
 /** Errors with their stacks and causes. What cannot be shown is no reason to throw. */
 function textOf(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return typeof value === 'bigint' ? String(value) : value
+  if (typeof value !== 'object' || value === null)
+    return typeof value === 'bigint' ? String(value) : value
   try {
     return inspect(value, { depth: 4, breakLength: Infinity })
   } catch {

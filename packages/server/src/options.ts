@@ -23,8 +23,10 @@ import {
 import { validate } from '@callbox/core/validate'
 import { stderrLogger } from './logger.ts'
 
-export interface ServerOptions<S extends readonly Service<never>[], Context>
-  extends ServiceOptions<S, Context> {
+export interface ServerOptions<S extends readonly Service<never>[], Context> extends ServiceOptions<
+  S,
+  Context
+> {
   /** A preset, or single limits. Default `internet`: every client is hostile. */
   readonly limits?: LimitsOption | undefined
   /** Takes one event at a time. Default: a line on standard error, from `info` up. */
@@ -82,7 +84,9 @@ export interface ResolvedOptions {
 }
 
 /** Throws TypeError for services that cannot be, RangeError for limits. */
-export function resolveOptions(options: ServerOptions<readonly Service<never>[], never>): ResolvedOptions {
+export function resolveOptions(
+  options: ServerOptions<readonly Service<never>[], never>,
+): ResolvedOptions {
   const clock = options.clock ?? clockOf(globalThis)
   const limits = resolveLimits(options.limits)
   const runtime: Runtime = {
@@ -113,7 +117,8 @@ function serveAll(runtime: Runtime, services: readonly Service<never>[]): Served
   for (const service of services) {
     const contract = contractOfService(service)
     const { name } = contract['~contract']
-    if (contracts.has(name)) throw new TypeError(`createServer: two services of the contract '${name}'`)
+    if (contracts.has(name))
+      throw new TypeError(`createServer: two services of the contract '${name}'`)
     contracts.set(name, contract)
     const list = servedMethods(runtime, service)
     methods.set(name, list)

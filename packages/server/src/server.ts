@@ -29,13 +29,14 @@ const defaultGraceMs = 10_000
  * Makes a server. It listens on nothing yet.
  * Throws TypeError for two services of one contract, RangeError for limits.
  */
-export function createServer<
-  const S extends readonly Service<never>[],
-  Context extends Needs<S>,
->(options: ServerOptions<S, Context> & AuthenticateIfNeeded<S>): Server {
+export function createServer<const S extends readonly Service<never>[], Context extends Needs<S>>(
+  options: ServerOptions<S, Context> & AuthenticateIfNeeded<S>,
+): Server {
   installAmbient(asyncLocalAmbient)
   // From here on the context is opaque: handlers and `authenticate` were checked against each other.
-  return new CallboxServer(resolveOptions(options as unknown as Parameters<typeof resolveOptions>[0]))
+  return new CallboxServer(
+    resolveOptions(options as unknown as Parameters<typeof resolveOptions>[0]),
+  )
 }
 
 class CallboxServer implements Server {

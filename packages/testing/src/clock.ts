@@ -75,14 +75,19 @@ export class VirtualClock implements Clock {
   /** Lets everything happen that needs no time. */
   async settle(): Promise<void> {
     // A turn of the event loop empties the queue of microtasks, however long it grows meanwhile.
-    for (let turn = 0; turn < 3; turn += 1) await new Promise<void>((resolve) => setTimeout(resolve, 0))
+    for (let turn = 0; turn < 3; turn += 1)
+      await new Promise<void>((resolve) => setTimeout(resolve, 0))
   }
 
   private first(until: number): Pending | undefined {
     let first: Pending | undefined
     for (const timer of this.pending) {
       if (timer.dueAt > until) continue
-      if (first === undefined || timer.dueAt < first.dueAt || (timer.dueAt === first.dueAt && timer.order < first.order))
+      if (
+        first === undefined ||
+        timer.dueAt < first.dueAt ||
+        (timer.dueAt === first.dueAt && timer.order < first.order)
+      )
         first = timer
     }
     return first

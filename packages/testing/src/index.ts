@@ -2,3 +2,5 @@
 export { VirtualClock } from './clock.ts'
 export { memory } from './memory.ts'
 export { createPair, type PairOptions } from './pair.ts'
+export { transportSuite, type TransportCase } from './transport-suite.ts'
+export type { TransportCapabilities, TransportKit } from './transport-kit.ts'

@@ -14,9 +14,15 @@ export function memory(): Required<Transport> {
     target: 'memory',
     dial(options) {
       if (options.signal.aborted) return Promise.reject(new Error('aborted'))
-      if (listening === undefined) return Promise.reject(new Error('nobody listens on this memory()'))
+      if (listening === undefined)
+        return Promise.reject(new Error('nobody listens on this memory()'))
       if (open >= listening.maxConnections) return Promise.reject(new Error('over maxConnections'))
-      const [near, far] = createPair({ maxFrame: options.maxFrame })
+      const [near, far] = createPair({
+        maxFrame: options.maxFrame,
+        onClose: () => {
+          open -= 1
+        },
+      })
       open += 1
       listening.onLink(far)
       return Promise.resolve(near)

@@ -9,6 +9,8 @@ import type { Link, LinkClose, LinkHandler, Peer } from '@callbox/core/internal'
 export interface PairOptions {
   /** Largest frame, in bytes; a larger one breaks the link, as a transport would. */
   readonly maxFrame?: number | undefined
+  /** Called once the second end is gone. */
+  readonly onClose?: (() => void) | undefined
 }
 
 /** Two ends of one connection. */
@@ -18,6 +20,7 @@ export function createPair(options: PairOptions = {}): readonly [Link, Link] {
   const b = new MemoryLink(maxFrame)
   a.other = b
   b.other = a
+  void b.whenClosed.then(options.onClose)
   return [a, b]
 }
 
@@ -35,7 +38,7 @@ class MemoryLink implements Link {
   private state: 'open' | 'closing' | 'closed' = 'open'
   private final: LinkClose | undefined
   private onGone: () => void = () => undefined
-  private readonly whenClosed: Promise<void>
+  readonly whenClosed: Promise<void>
 
   constructor(maxFrame: number) {
     this.maxFrame = maxFrame
@@ -114,7 +117,8 @@ class MemoryLink implements Link {
       this.other.unsentBytes -= next.length
       this.receive(next)
     }
-    if (delivered && this.other.unsentBytes === 0 && this.other.state === 'open') this.other.handler?.onDrain()
+    if (delivered && this.other.unsentBytes === 0 && this.other.state === 'open')
+      this.other.handler?.onDrain()
   }
 
   private receive(frame: Uint8Array): void {

@@ -36,5 +36,7 @@ export type Address =
 
 /** Without the keys that are undefined: `node:tls` takes them for given. */
 export function defined<T extends object>(options: T): Partial<T> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as Partial<T>
 }

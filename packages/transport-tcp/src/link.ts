@@ -38,6 +38,8 @@ export class SocketLink implements Link {
   private error: unknown
   private reason = ''
   private ended = false
+  /** Set once frames are delivered no more, though bytes may still come. */
+  private deaf = false
   private closeTimer: ReturnType<typeof setTimeout> | undefined
   private readonly whenClosed: Promise<void>
   private onGone: () => void = () => undefined
@@ -49,22 +51,29 @@ export class SocketLink implements Link {
       this.onGone = resolve
     })
     this.parser = new PrefixParser(maxFrame, (buffer, start, end) => {
-      if (this.state !== 'closed') this.handler?.onFrame(buffer, start, end)
+      if (this.state !== 'closed' && !this.deaf) this.handler?.onFrame(buffer, start, end)
     })
     socket.setNoDelay?.(true)
     // A socket without an error listener ends the process.
     socket.on('error', (error) => this.onError(error))
     socket.on('close', () => this.onClose())
+    // Without unread bytes the end is told even while paused, so also before `open`.
+    socket.on('end', () => {
+      this.ended = true
+      this.afterEnd()
+    })
     socket.pause()
   }
 
   open(handler: LinkHandler): void {
     this.handler = handler
     if (this.state === 'closed') return this.report()
-    this.socket.on('data', (chunk: Buffer) => this.guarded(() => this.parser.push(chunk)))
-    this.socket.on('end', () => this.onEnd())
+    this.socket.on('data', (chunk: Buffer) => {
+      if (!this.deaf) this.guarded(() => this.parser.push(chunk))
+    })
     this.socket.on('drain', () => this.onDrain())
     this.socket.resume()
+    if (this.ended) this.afterEnd()
   }
 
   write(buffer: Uint8Array, start: number, end: number): void {
@@ -122,7 +131,9 @@ export class SocketLink implements Link {
 
   resume(): void {
     this.guarded(() => this.parser.resume())
-    if (this.state !== 'closed') this.socket.resume()
+    if (this.state === 'closed') return
+    this.socket.resume()
+    if (this.ended) this.afterEnd()
   }
 
   async close(): Promise<void> {
@@ -130,6 +141,9 @@ export class SocketLink implements Link {
       this.flush()
       this.state = 'closing'
       this.socket.end()
+      // The end of the peer must be read. What a reader that has paused gets no more is dropped:
+      // a peer that goes on sending must not fill this side meanwhile.
+      this.deaf ||= this.parser.paused
       this.socket.resume()
       this.closeTimer = setTimeout(() => this.socket.destroy(), closeTimeoutMs)
       this.closeTimer.unref()
@@ -143,12 +157,13 @@ export class SocketLink implements Link {
     if (this.state === 'closed') return
     this.reason ||= reason
     this.state = 'closing'
+    this.deaf = true
     this.socket.destroy()
   }
 
-  /** Half-close of the peer: what it sent has been delivered, so this side closes too. */
-  private onEnd(): void {
-    this.ended = true
+  /** Half-close of the peer: once what it sent has been delivered, this side closes too. */
+  private afterEnd(): void {
+    if (this.handler === undefined || (this.parser.waiting && !this.deaf)) return
     if (this.parser.pending) this.error ??= new Error('the peer ended inside a frame')
     if (this.state === 'open') void this.close()
     else this.socket.destroySoon()

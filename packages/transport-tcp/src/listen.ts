@@ -14,7 +14,9 @@ export async function listenSocket(address: Address, options: ListenOptions): Pr
   if (address.kind === 'unix') await removeStale(address.path)
   const server = createServer(address, options)
   server.maxConnections = options.maxConnections
-  server.on('drop', () => options.onError(new Error(`over maxConnections (${options.maxConnections})`)))
+  server.on('drop', () =>
+    options.onError(new Error(`over maxConnections (${options.maxConnections})`)),
+  )
   await listening(server, address)
   server.on('error', (error) => options.onError(error))
   if (address.kind === 'unix') await chmod(address.path, address.mode ?? 0o600)

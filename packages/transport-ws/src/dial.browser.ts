@@ -10,7 +10,8 @@ const subprotocol = 'callbox.v1'
 export function dialBrowserWebSocket(url: URL, options: DialOptions): Promise<Link> {
   return new Promise((resolve, reject) => {
     const { signal } = options
-    const reason = (): Error => (signal.reason instanceof Error ? signal.reason : new Error('aborted'))
+    const reason = (): Error =>
+      signal.reason instanceof Error ? signal.reason : new Error('aborted')
     if (signal.aborted) return reject(reason())
     const socket = new WebSocket(url, subprotocol)
     socket.binaryType = 'arraybuffer'

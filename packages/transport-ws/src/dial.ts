@@ -12,7 +12,8 @@ import { faultOf, newKey, subprotocol } from './upgrade.ts'
 export function dialWebSocket(url: URL, own: WsDialOptions, options: DialOptions): Promise<Link> {
   return new Promise((resolve, reject) => {
     const { signal } = options
-    const reason = (): Error => (signal.reason instanceof Error ? signal.reason : new Error('aborted'))
+    const reason = (): Error =>
+      signal.reason instanceof Error ? signal.reason : new Error('aborted')
     if (signal.aborted) return reject(reason())
     const key = newKey()
     const request = requestOf(url, own, key)
@@ -63,9 +64,9 @@ function requestOf(url: URL, own: WsDialOptions, key: string): http.ClientReques
     agent: false,
     headers: {
       ...headers,
-      Host: url.host,
-      Upgrade: 'websocket',
-      Connection: 'Upgrade',
+      'Host': url.host,
+      'Upgrade': 'websocket',
+      'Connection': 'Upgrade',
       'Sec-WebSocket-Version': '13',
       'Sec-WebSocket-Key': key,
       'Sec-WebSocket-Protocol': subprotocol,

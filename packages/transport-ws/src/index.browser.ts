@@ -13,7 +13,8 @@ export function ws(to: string | URL): Transport {
   const url = new URL(to, globalThis.location?.href)
   if (url.protocol === 'http:') url.protocol = 'ws:'
   if (url.protocol === 'https:') url.protocol = 'wss:'
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') throw new TypeError('ws: the URL must begin with ws:// or wss://')
+  if (url.protocol !== 'ws:' && url.protocol !== 'wss:')
+    throw new TypeError('ws: the URL must begin with ws:// or wss://')
   return {
     name: url.protocol.slice(0, -1),
     target: `${url.protocol}//${url.host}${url.pathname}`,

@@ -25,7 +25,11 @@ export function ws(
     }
   }
   if ('server' in to)
-    return { name: 'ws', target: `ws at ${to.path ?? '/'}`, listen: (terms) => attachWebSocket(to, terms) }
+    return {
+      name: 'ws',
+      target: `ws at ${to.path ?? '/'}`,
+      listen: (terms) => attachWebSocket(to, terms),
+    }
   if (!Number.isInteger(to.port) || to.port < 0 || to.port > 65_535)
     throw new RangeError('port must be an integer from 0 to 65535')
   const secure = to.cert !== undefined || to.pfx !== undefined
@@ -39,7 +43,8 @@ export function ws(
 /** Credentials in a URL end in logs: they are refused here and travel in HELLO. */
 function checkedUrl(to: string | URL): URL {
   const url = new URL(to)
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:') throw new TypeError('ws: the URL must begin with ws:// or wss://')
+  if (url.protocol !== 'ws:' && url.protocol !== 'wss:')
+    throw new TypeError('ws: the URL must begin with ws:// or wss://')
   if (url.username !== '' || url.password !== '')
     throw new TypeError('ws: no credentials in the URL, pass `credential` to createClient')
   return url

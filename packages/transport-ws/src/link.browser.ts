@@ -72,7 +72,8 @@ export class BrowserLink implements Link {
 
   resume(): void {
     this.paused = false
-    while (!this.paused && this.state !== 'closed' && this.waiting.length > 0) this.deliver(this.waiting.shift()!)
+    while (!this.paused && this.state !== 'closed' && this.waiting.length > 0)
+      this.deliver(this.waiting.shift()!)
   }
 
   async close(): Promise<void> {

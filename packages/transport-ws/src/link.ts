@@ -4,7 +4,13 @@
 // A server's header fits in the room in front of every frame, so nothing is copied. A client masks,
 // and must give the bytes back unchanged: it masks a copy.
 
-import { frameRoom, type Link, type LinkClose, type LinkHandler, type Peer } from '@callbox/core/internal'
+import {
+  frameRoom,
+  type Link,
+  type LinkClose,
+  type LinkHandler,
+  type Peer,
+} from '@callbox/core/internal'
 import { randomFillSync } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { mask } from './mask.ts'
@@ -44,6 +50,7 @@ export class WebSocketLink implements Link {
   private state: 'open' | 'closing' | 'closed' = 'open'
   private closeSent = false
   private closeReceived = false
+  private ended = false
   private error: unknown
   private reason = ''
   private closeTimer: ReturnType<typeof setTimeout> | undefined
@@ -62,7 +69,8 @@ export class WebSocketLink implements Link {
       { role, maxMessage: maxFrame, maxFragments },
       {
         onMessage: (buffer, start, end) => {
-          if (this.state !== 'closed' && !this.closeReceived) this.handler?.onFrame(buffer, start, end)
+          if (this.state !== 'closed' && !this.closeReceived && !socket.destroyed)
+            this.handler?.onFrame(buffer, start, end)
         },
         onControl: (opcode, payload) => this.onControl(opcode, payload),
       },
@@ -71,6 +79,11 @@ export class WebSocketLink implements Link {
       this.error ??= error
     })
     socket.on('close', () => this.onClose())
+    // Without unread bytes the end is told even while paused, so also before `open`.
+    socket.on('end', () => {
+      this.ended = true
+      if (this.handler !== undefined) this.onEnd()
+    })
     socket.pause()
   }
 
@@ -78,12 +91,12 @@ export class WebSocketLink implements Link {
     this.handler = handler
     if (this.state === 'closed') return this.report()
     this.socket.on('data', (chunk: Buffer) => this.guarded(() => this.parser.push(chunk)))
-    this.socket.on('end', () => this.onEnd())
     this.socket.on('drain', () => this.onDrain())
     const { head } = this
     this.head = undefined
     if (head !== undefined && head.length > 0) this.guarded(() => this.parser.push(head))
     this.socket.resume()
+    if (this.ended) this.onEnd()
   }
 
   write(buffer: Uint8Array, start: number, end: number): void {
@@ -215,7 +228,9 @@ export class WebSocketLink implements Link {
   /** Only while what was sent gets read: pongs must not pile up. */
   private onPing(payload: Uint8Array): void {
     if (this.state !== 'open' || this.unsentBytes > maxUnsentForPong) return
-    this.socket.write(controlFrame(Opcode.Pong, payload, this.role === 'client' ? this.keys.next() : undefined))
+    this.socket.write(
+      controlFrame(Opcode.Pong, payload, this.role === 'client' ? this.keys.next() : undefined),
+    )
   }
 
   private onCloseFrame(payload: Uint8Array): void {
@@ -223,7 +238,8 @@ export class WebSocketLink implements Link {
     this.closeReceived = true
     if (code !== CloseCode.Normal && code !== CloseCode.NoStatus && code !== CloseCode.GoingAway)
       this.reason ||= `closed with ${code}`
-    if (this.state === 'open') this.startClose(code === CloseCode.NoStatus ? CloseCode.Normal : code)
+    if (this.state === 'open')
+      this.startClose(code === CloseCode.NoStatus ? CloseCode.Normal : code)
     else if (this.role === 'server') this.socket.end()
   }
 
@@ -275,9 +291,11 @@ export class WebSocketLink implements Link {
 /** Throws WebSocketError for a close frame that section 5.5.1 does not allow. */
 function closeCodeOf(payload: Uint8Array): number {
   if (payload.length === 0) return CloseCode.NoStatus
-  if (payload.length === 1) throw new WebSocketError(CloseCode.ProtocolError, 'a close frame of one byte')
+  if (payload.length === 1)
+    throw new WebSocketError(CloseCode.ProtocolError, 'a close frame of one byte')
   const code = (payload[0]! << 8) | payload[1]!
-  if (!isCloseCode(code)) throw new WebSocketError(CloseCode.ProtocolError, 'a close code that may not be sent')
+  if (!isCloseCode(code))
+    throw new WebSocketError(CloseCode.ProtocolError, 'a close code that may not be sent')
   try {
     new TextDecoder('utf-8', { fatal: true }).decode(payload.subarray(2))
   } catch {

@@ -15,15 +15,21 @@ import { acceptance, refusalOf, rejection, type Refusal } from './upgrade.ts'
 /** Headers of an upgrade request are few: half of Node's default, with room for cookies. */
 const maxHeaderBytes = 8 * 1024
 
-export async function listenWebSocket(own: WsListenOptions, options: ListenOptions): Promise<Listener> {
+export async function listenWebSocket(
+  own: WsListenOptions,
+  options: ListenOptions,
+): Promise<Listener> {
   const server = createServer(own, options)
   const detach = attach(server, own, options)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(own.host === undefined ? { port: own.port } : { host: own.host, port: own.port }, () => {
-      server.off('error', reject)
-      resolve()
-    })
+    server.listen(
+      own.host === undefined ? { port: own.port } : { host: own.host, port: own.port },
+      () => {
+        server.off('error', reject)
+        resolve()
+      },
+    )
   })
   server.on('error', (error) => options.onError(error))
   let closing: Promise<void> | undefined
@@ -48,7 +54,11 @@ function createServer(own: WsListenOptions, options: ListenOptions): http.Server
     connectionsCheckingInterval: Math.max(100, Math.floor(options.handshakeMs / 10)),
   }
   const answer = (_request: http.IncomingMessage, response: http.ServerResponse): void => {
-    response.writeHead(426, { 'Content-Type': 'text/plain; charset=utf-8', Upgrade: 'websocket', Connection: 'close' })
+    response.writeHead(426, {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'Upgrade': 'websocket',
+      'Connection': 'close',
+    })
     response.end('this is a WebSocket endpoint\n')
   }
   if (own.cert === undefined && own.pfx === undefined) return http.createServer(settings, answer)
@@ -58,7 +68,10 @@ function createServer(own: WsListenOptions, options: ListenOptions): http.Server
       ([, value]) => value !== undefined,
     ),
   )
-  const server = https.createServer({ ...settings, ...tls, handshakeTimeout: options.handshakeMs }, answer)
+  const server = https.createServer(
+    { ...settings, ...tls, handshakeTimeout: options.handshakeMs },
+    answer,
+  )
   server.on('tlsClientError', (error) => options.onError(error))
   return server
 }
@@ -78,7 +91,11 @@ export function attachWebSocket(own: WsAttachOptions, options: ListenOptions): P
 /** How many Callbox endpoints a server has: the last one refuses what belongs to none. */
 const endpoints = new WeakMap<http.Server, Set<string>>()
 
-function attach(server: http.Server, own: WsListenOptions | WsAttachOptions, options: ListenOptions): () => void {
+function attach(
+  server: http.Server,
+  own: WsListenOptions | WsAttachOptions,
+  options: ListenOptions,
+): () => void {
   const { path = '/', origins = 'same-host', trustProxy = 0 } = own
   const paths = endpoints.get(server) ?? new Set<string>()
   endpoints.set(server, paths)
@@ -113,7 +130,9 @@ function attach(server: http.Server, own: WsListenOptions | WsAttachOptions, opt
     tcp.setTimeout?.(0)
     tcp.setNoDelay?.(true)
     const peer = peerOf(request, tcp, trustProxy)
-    options.onLink(new WebSocketLink({ socket, role: 'server', peer, maxFrame: options.maxFrame, head }))
+    options.onLink(
+      new WebSocketLink({ socket, role: 'server', peer, maxFrame: options.maxFrame, head }),
+    )
   }
   server.on('upgrade', onUpgrade)
   return () => {
@@ -140,7 +159,9 @@ function peerOf(request: http.IncomingMessage, socket: Socket, trustProxy: numbe
   return {
     transport: secure ? 'wss' : 'ws',
     ...(remoteAddress === undefined ? {} : { remoteAddress }),
-    ...(forwarded !== undefined || socket.remotePort === undefined ? {} : { remotePort: socket.remotePort }),
+    ...(forwarded !== undefined || socket.remotePort === undefined
+      ? {}
+      : { remotePort: socket.remotePort }),
     ...(secure ? certificateOf(socket as TLSSocket) : {}),
     headers: request.headers,
     ...(origin === undefined ? {} : { origin }),
@@ -151,7 +172,9 @@ function peerOf(request: http.IncomingMessage, socket: Socket, trustProxy: numbe
 function forwardedFor(request: http.IncomingMessage, trustProxy: number): string | undefined {
   if (trustProxy < 1) return undefined
   const header = request.headers['x-forwarded-for']
-  const list = (Array.isArray(header) ? header.join() : (header ?? '')).split(',').map((entry) => entry.trim())
+  const list = (Array.isArray(header) ? header.join() : (header ?? ''))
+    .split(',')
+    .map((entry) => entry.trim())
   const address = list.at(-trustProxy)
   return address === '' ? undefined : address
 }
@@ -165,5 +188,7 @@ function certificateOf(socket: TLSSocket): { readonly certificate?: unknown } {
 function addressOf(server: http.Server): { readonly address: string; readonly port: number } {
   const bound = server.address()
   if (bound === null) return { address: '', port: 0 }
-  return typeof bound === 'string' ? { address: bound, port: 0 } : { address: bound.address, port: bound.port }
+  return typeof bound === 'string'
+    ? { address: bound, port: 0 }
+    : { address: bound.address, port: bound.port }
 }

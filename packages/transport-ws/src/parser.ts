@@ -119,16 +119,20 @@ export class Parser {
       return
     }
     // Text is refused on its first byte: there is nothing to decode.
-    if (opcode === Opcode.Text) throw new WebSocketError(CloseCode.UnsupportedData, 'text is not accepted')
-    if (opcode === Opcode.Continuation && !this.inMessage) throw protocol('continuation of no message')
-    if (opcode !== Opcode.Continuation && this.inMessage) throw protocol('a message begins inside another')
+    if (opcode === Opcode.Text)
+      throw new WebSocketError(CloseCode.UnsupportedData, 'text is not accepted')
+    if (opcode === Opcode.Continuation && !this.inMessage)
+      throw protocol('continuation of no message')
+    if (opcode !== Opcode.Continuation && this.inMessage)
+      throw protocol('a message begins inside another')
   }
 
   private checkSecond(first: number, second: number): void {
     const masked = (second & 0x80) !== 0
     if (masked !== (this.options.role === 'server'))
       throw protocol(masked ? 'a masked frame from a server' : 'an unmasked frame from a client')
-    if (isControl(first & 0x0f) && (second & 0x7f) > 125) throw protocol('a control frame over 125 bytes')
+    if (isControl(first & 0x0f) && (second & 0x7f) > 125)
+      throw protocol('a control frame over 125 bytes')
   }
 
   private beginFrame(): void {
@@ -152,7 +156,10 @@ export class Parser {
       throw new WebSocketError(CloseCode.TooBig, `message over ${this.options.maxMessage} bytes`)
     this.fragments += 1
     if (this.fragments > this.options.maxFragments)
-      throw new WebSocketError(CloseCode.TooBig, `message of more than ${this.options.maxFragments} frames`)
+      throw new WebSocketError(
+        CloseCode.TooBig,
+        `message of more than ${this.options.maxFragments} frames`,
+      )
     this.inMessage = true
   }
 
@@ -223,7 +230,9 @@ function readLength(header: Uint8Array, bytes: 2 | 8): number {
 }
 
 function readKey(header: Uint8Array, at: number): number {
-  return ((header[at]! << 24) | (header[at + 1]! << 16) | (header[at + 2]! << 8) | header[at + 3]!) >>> 0
+  return (
+    ((header[at]! << 24) | (header[at + 1]! << 16) | (header[at + 2]! << 8) | header[at + 3]!) >>> 0
+  )
 }
 
 function protocol(message: string): WebSocketError {

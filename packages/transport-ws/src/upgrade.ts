@@ -23,7 +23,9 @@ export interface Refusal {
 
 /** The value of `Sec-WebSocket-Accept` for a key (section 4.2.2). */
 export function acceptOf(key: string): string {
-  return createHash('sha1').update(key + guid).digest('base64')
+  return createHash('sha1')
+    .update(key + guid)
+    .digest('base64')
 }
 
 /** 16 random bytes in base64 (section 4.1). */
@@ -34,7 +36,8 @@ export function newKey(): string {
 /** Undefined: the request may be upgraded. */
 export function refusalOf(request: IncomingMessage, origins: OriginRule): Refusal | undefined {
   const { headers, method } = request
-  if (method !== 'GET') return { status: 405, text: 'a WebSocket begins with GET', headers: { Allow: 'GET' } }
+  if (method !== 'GET')
+    return { status: 405, text: 'a WebSocket begins with GET', headers: { Allow: 'GET' } }
   if (request.httpVersionMajor !== 1 || request.httpVersionMinor < 1)
     return { status: 400, text: 'HTTP/1.1 is needed' }
   if (countOf(request, 'host') !== 1) return { status: 400, text: 'exactly one Host is needed' }
@@ -125,10 +128,14 @@ export function rejection({ status, text, headers = {} }: Refusal): string {
 
 /** What is wrong with the answer to an upgrade of ours (section 4.1), or undefined. */
 export function faultOf(headers: IncomingHttpHeaders, key: string): string | undefined {
-  if (!tokens(headers.upgrade).includes('websocket')) return 'the answer does not upgrade to websocket'
-  if (!tokens(headers.connection).includes('upgrade')) return 'the answer does not say Connection: Upgrade'
+  if (!tokens(headers.upgrade).includes('websocket'))
+    return 'the answer does not upgrade to websocket'
+  if (!tokens(headers.connection).includes('upgrade'))
+    return 'the answer does not say Connection: Upgrade'
   if (headers['sec-websocket-accept'] !== acceptOf(key)) return 'Sec-WebSocket-Accept is wrong'
-  if (headers['sec-websocket-extensions'] !== undefined) return 'the server chose an extension that was not offered'
-  if (headers['sec-websocket-protocol'] !== subprotocol) return `the server does not speak ${subprotocol}`
+  if (headers['sec-websocket-extensions'] !== undefined)
+    return 'the server chose an extension that was not offered'
+  if (headers['sec-websocket-protocol'] !== subprotocol)
+    return `the server does not speak ${subprotocol}`
   return undefined
 }

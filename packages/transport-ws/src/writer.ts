@@ -47,7 +47,11 @@ function writeKey(bytes: Uint8Array, at: number, value: number): void {
 }
 
 /** A whole control frame; the payload is at most 125 bytes. */
-export function controlFrame(opcode: number, payload: Uint8Array, key: number | undefined): Uint8Array {
+export function controlFrame(
+  opcode: number,
+  payload: Uint8Array,
+  key: number | undefined,
+): Uint8Array {
   const frame = new Uint8Array(headerBytesFor(payload.length, key !== undefined) + payload.length)
   const at = writeFrameHeader(frame, 0, opcode, payload.length, key)
   frame.set(payload, at)

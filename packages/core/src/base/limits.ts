@@ -69,9 +69,11 @@ export interface Limits {
 export type LimitsPreset = 'internet' | 'internal' | 'game' | 'fast'
 
 /** A preset, or a preset (default `internet`) with single values changed. */
-export type LimitsOption = LimitsPreset | ({ readonly preset?: LimitsPreset | undefined } & {
-  readonly [K in keyof Limits]?: Limits[K] | undefined
-})
+export type LimitsOption =
+  | LimitsPreset
+  | ({ readonly preset?: LimitsPreset | undefined } & {
+      readonly [K in keyof Limits]?: Limits[K] | undefined
+    })
 
 const KiB = 1024
 const MiB = 1024 * KiB
@@ -138,7 +140,8 @@ const ranges: Partial<Record<keyof Limits, readonly [number, number]>> = {
  * Throws RangeError with the name of an option that is unknown, not a number, or out of range.
  */
 export function resolveLimits(option: LimitsOption = 'internet'): Limits {
-  const { preset = 'internet', ...single } = typeof option === 'string' ? { preset: option } : option
+  const { preset = 'internet', ...single } =
+    typeof option === 'string' ? { preset: option } : option
   if (!Object.hasOwn(presets, preset)) throw new RangeError(`limits: no preset '${String(preset)}'`)
   const limits: Record<string, number> = { ...internet, ...presets[preset] }
   for (const [name, value] of Object.entries(single)) {

@@ -8,4 +8,8 @@ export type ReportLevel = 'debug' | 'info' | 'warn' | 'error'
  * Takes one event. `fields` never hold payload or credentials; `fields.err`, where present, is the
  * cause as it was thrown. Must not throw.
  */
-export type Report = (level: ReportLevel, event: string, fields: Readonly<Record<string, unknown>>) => void
+export type Report = (
+  level: ReportLevel,
+  event: string,
+  fields: Readonly<Record<string, unknown>>,
+) => void

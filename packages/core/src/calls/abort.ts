@@ -10,7 +10,9 @@ export interface AbortControllerLike {
 }
 
 /** Node 15, browsers, Bun and Deno all have it. */
-const platform = globalThis as unknown as { readonly AbortController: new () => AbortControllerLike }
+const platform = globalThis as unknown as {
+  readonly AbortController: new () => AbortControllerLike
+}
 
 export function newAbortController(): AbortControllerLike {
   return new platform.AbortController()

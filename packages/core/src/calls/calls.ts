@@ -13,7 +13,12 @@ import type { Session, SessionEnd, SessionOwner } from '../session/session.ts'
 import { Events, OutgoingEvent } from './events.ts'
 import { failure, failureFrame, readFailure, type WireFailure } from './failure.ts'
 import type { CallStarter, SendingChannel, Startable } from './channel.ts'
-import { IncomingCall, type Dispatcher, type ServedMethod, type ServingChannel } from './incoming.ts'
+import {
+  IncomingCall,
+  type Dispatcher,
+  type ServedMethod,
+  type ServingChannel,
+} from './incoming.ts'
 import type { MethodRef } from './message.ts'
 import type { Method } from './method.ts'
 import { local, OutgoingCall } from './outgoing.ts'
@@ -102,7 +107,9 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     if (this.sending < this.peer.maxCalls && this.waiting.length === 0) return this.send(call)
     const { maxQueuedCalls } = this.runtime.limits
     if (this.waiting.length >= maxQueuedCalls)
-      return call.fail(local('resource_exhausted', `more calls wait than maxQueuedCalls (${maxQueuedCalls})`))
+      return call.fail(
+        local('resource_exhausted', `more calls wait than maxQueuedCalls (${maxQueuedCalls})`),
+      )
     this.waiting.push(call)
   }
 
@@ -193,7 +200,13 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     }
   }
 
-  private onRequest(buffer: Uint8Array, start: number, end: number, flags: number, id: number): void {
+  private onRequest(
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+    flags: number,
+    id: number,
+  ): void {
     this.table.receive(id)
     // After GOAWAY the caller knows that these are not accepted.
     if (this.state === 'draining') return
@@ -226,7 +239,11 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     if (this.slotHolders.size >= limits.maxCalls)
       return failure('resource_exhausted', `over maxCalls (${limits.maxCalls})`, 'no')
     if (this.fields.metaEnd - this.fields.metaStart > limits.maxMeta)
-      return failure('resource_exhausted', `metadata is over maxMeta (${limits.maxMeta} bytes)`, 'no')
+      return failure(
+        'resource_exhausted',
+        `metadata is over maxMeta (${limits.maxMeta} bytes)`,
+        'no',
+      )
     return undefined
   }
 
@@ -284,7 +301,13 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     if (call !== undefined && !call.onCredit(bytes)) this.onCreditViolation(call)
   }
 
-  private onNotify(buffer: Uint8Array, start: number, end: number, flags: number, id: number): void {
+  private onNotify(
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+    flags: number,
+    id: number,
+  ): void {
     if (id !== 0) throw protocolError('stream id on NOTIFY')
     const { fields, events, runtime } = this
     fields.parse(buffer, start, end)
@@ -292,11 +315,22 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     const cost = end - payloadStart + metaEnd - metaStart + runtime.limits.frameCost
     events.receive(cost)
     const method = this.methodOf(buffer, flags)
-    if (method === undefined || method.definition.kind !== 'event' || metaEnd - metaStart > runtime.limits.maxMeta) {
+    if (
+      method === undefined ||
+      method.definition.kind !== 'event' ||
+      metaEnd - metaStart > runtime.limits.maxMeta
+    ) {
       runtime.report('debug', 'event dropped', { reason: 'unknown method' })
       return events.take(cost)
     }
-    const running = this.dispatcher.notify(this, { method, buffer, metaStart, metaEnd, payloadStart, payloadEnd: end })
+    const running = this.dispatcher.notify(this, {
+      method,
+      buffer,
+      metaStart,
+      metaEnd,
+      payloadStart,
+      payloadEnd: end,
+    })
     if (running === undefined) events.take(cost)
     else void running.then(() => events.take(cost))
   }
@@ -306,14 +340,16 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     if (received === 'beyond credit') return this.onCreditViolation(call)
     const { maxMessage } = this.runtime.limits
     const text = `message over maxMessage (${maxMessage} bytes)`
-    if (call instanceof IncomingCall) this.giveUp(call, failure('resource_exhausted', text, call.begun ? 'yes' : 'no'))
+    if (call instanceof IncomingCall)
+      this.giveUp(call, failure('resource_exhausted', text, call.begun ? 'yes' : 'no'))
     else call.abandon(new RpcError('resource_exhausted', text, { processed: 'yes' }))
   }
 
   /** The first costs the call, the second the connection. */
   private onCreditViolation(call: OutgoingCall | IncomingCall): void {
     this.creditViolations += 1
-    if (this.creditViolations > 1) throw new ConnectionError('flow_control', 'credit violated twice')
+    if (this.creditViolations > 1)
+      throw new ConnectionError('flow_control', 'credit violated twice')
     const text = 'credit violated'
     if (call instanceof IncomingCall) this.giveUp(call, failure('flow_control', text, 'yes'))
     else call.abandon(new RpcError('flow_control', text, { processed: 'yes' }))
@@ -376,15 +412,20 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     this.transmitting.clear()
     for (const call of calls) {
       if (call instanceof IncomingCall) {
-        call.onSessionEnd(new RpcError('cancelled', 'the connection of the caller is gone', { cause: end.cause }))
+        call.onSessionEnd(
+          new RpcError('cancelled', 'the connection of the caller is gone', { cause: end.cause }),
+        )
         continue
       }
-      const refused = end.lastAcceptedId !== undefined && this.isRefused(call.id, end.lastAcceptedId)
+      const refused =
+        end.lastAcceptedId !== undefined && this.isRefused(call.id, end.lastAcceptedId)
       if (call.state === 'sending' && call.rewind(false)) back.push(call)
       else call.onSessionEnd(end.code, end.reason, refused)
     }
     for (const call of this.slotHolders)
-      call.onSessionEnd(new RpcError('cancelled', 'the connection of the caller is gone', { cause: end.cause }))
+      call.onSessionEnd(
+        new RpcError('cancelled', 'the connection of the caller is gone', { cause: end.cause }),
+      )
     this.slotHolders.clear()
     for (const listener of this.endListeners) listener()
     this.endListeners.clear()

@@ -31,7 +31,9 @@ export class OutgoingEvent implements Startable {
   private resolve!: () => void
   private reject!: (error: RpcError) => void
   private leave: (() => void) | undefined
-  private readonly timer = new Timer(() => this.fail(local('deadline_exceeded', 'the deadline has passed')))
+  private readonly timer = new Timer(() =>
+    this.fail(local('deadline_exceeded', 'the deadline has passed')),
+  )
 
   constructor(runtime: Runtime, method: Method) {
     this.runtime = runtime
@@ -47,7 +49,8 @@ export class OutgoingEvent implements Startable {
     const { runtime, method } = this
     const { signal, timeoutMs } = options
     try {
-      if (signal?.aborted === true) throw local('cancelled', 'the signal had been aborted before the call')
+      if (signal?.aborted === true)
+        throw local('cancelled', 'the signal had been aborted before the call')
       checkEvent(runtime, method, input)
       const meta = writeMetadata(options.metadata, undefined, runtime.limits)
       this.message = encodeMessage(runtime.sink, method.input, input, meta)
@@ -117,11 +120,22 @@ export class Events implements Outlet {
       return event.fail(local('unimplemented', `the peer does not serve ${event.method.name}`))
     const size = message.end - message.start + metaBytes(message.meta)
     if (size > peer.maxFrame - fieldsBytes)
-      return event.fail(local('resource_exhausted', `an event fits in one frame (${peer.maxFrame - fieldsBytes} bytes)`))
+      return event.fail(
+        local(
+          'resource_exhausted',
+          `an event fits in one frame (${peer.maxFrame - fieldsBytes} bytes)`,
+        ),
+      )
     if (this.waiting.length >= runtime.limits.maxQueuedCalls)
-      return event.fail(local('resource_exhausted', `more events wait than maxQueuedCalls (${runtime.limits.maxQueuedCalls})`))
+      return event.fail(
+        local(
+          'resource_exhausted',
+          `more events wait than maxQueuedCalls (${runtime.limits.maxQueuedCalls})`,
+        ),
+      )
     this.waiting.push(event)
-    if (this.waiting.length === 1 && session.ready && this.nextCost() <= this.credit.available) this.sendFrame()
+    if (this.waiting.length === 1 && session.ready && this.nextCost() <= this.credit.available)
+      this.sendFrame()
     else this.schedule()
   }
 
@@ -140,7 +154,8 @@ export class Events implements Outlet {
 
   /** CREDIT on stream id 0. Throws `flow_control` for a violation. */
   onCredit(bytes: number): void {
-    if (!this.credit.grant(bytes)) throw new ConnectionError('flow_control', 'bad credit for events')
+    if (!this.credit.grant(bytes))
+      throw new ConnectionError('flow_control', 'bad credit for events')
     this.schedule()
   }
 
@@ -166,7 +181,9 @@ export class Events implements Outlet {
     for (let event = this.waiting.peek(); event !== undefined; event = this.waiting.peek()) {
       const { message } = event
       if (!event.settled && message !== undefined)
-        return message.end - message.start + metaBytes(message.meta) + this.calls.writerTerms.frameCost
+        return (
+          message.end - message.start + metaBytes(message.meta) + this.calls.writerTerms.frameCost
+        )
       this.waiting.shift()
     }
     return 0
@@ -176,7 +193,8 @@ export class Events implements Outlet {
 
   /** Counts a NOTIFY. Throws `flow_control` beyond the window. */
   receive(cost: number): void {
-    if (!this.window.receive(cost)) throw new ConnectionError('flow_control', 'events beyond their window')
+    if (!this.window.receive(cost))
+      throw new ConnectionError('flow_control', 'events beyond their window')
   }
 
   /** The handler has settled, or the event was dropped. */

@@ -28,7 +28,12 @@ export function failureFrame(id: number, failure: WireFailure): Frame {
 }
 
 /** A failure that the framework decides. `processed`: whether the handler may have run. */
-export function failure(code: Code, message: string, processed: 'no' | 'yes', retryAfterMs?: number): WireFailure {
+export function failure(
+  code: Code,
+  message: string,
+  processed: 'no' | 'yes',
+  retryAfterMs?: number,
+): WireFailure {
   return {
     code,
     flags: processed === 'no' ? ErrorFlag.NotProcessed : 0,
@@ -100,7 +105,8 @@ export function readFailure(
   const code = codeOf(number)
   const processed = (flags & ErrorFlag.NotProcessed) === 0 ? 'yes' : 'no'
   const text = typeof body[0] === 'string' ? body[0] : ''
-  if (code === undefined) return new RpcError('unknown', `unknown code ${number}`, { processed, retryAfterMs })
+  if (code === undefined)
+    return new RpcError('unknown', `unknown code ${number}`, { processed, retryAfterMs })
   const tag = body[1]
   const declared =
     (flags & ErrorFlag.Typed) !== 0 &&
@@ -116,7 +122,12 @@ export function readFailure(
   })
 }
 
-function readBody(bytes: Uint8Array, start: number, end: number, limits: Limits): readonly unknown[] {
+function readBody(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  limits: Limits,
+): readonly unknown[] {
   try {
     const body = decodeValue(bytes, start, end, limits)
     return Array.isArray(body) ? body : []

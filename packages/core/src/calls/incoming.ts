@@ -103,12 +103,15 @@ export class IncomingCall implements CallScope {
   onRequest(buffer: Uint8Array, flags: number, fields: MessageFields, end: number): Received {
     const { runtime } = this.calls
     if (fields.deadlineMs >= 0) this.deadlineAt = runtime.clock.now() + fields.deadlineMs
-    if (fields.metaEnd > fields.metaStart) this.meta = buffer.slice(fields.metaStart, fields.metaEnd)
+    // `slice` of a Buffer of Node is a view: it would keep the whole chunk alive.
+    if (fields.metaEnd > fields.metaStart)
+      this.meta = new Uint8Array(buffer.subarray(fields.metaStart, fields.metaEnd))
     if ((flags & Flag.More) !== 0) {
       this.request = new WholeMessage(this.window, runtime.limits, (due) => this.grant(due))
       return this.onRequestFragment(buffer, flags, fields, end)
     }
-    const cost = end - fields.payloadStart + fields.metaEnd - fields.metaStart + runtime.limits.frameCost
+    const cost =
+      end - fields.payloadStart + fields.metaEnd - fields.metaStart + runtime.limits.frameCost
     this.window.receive(cost)
     this.window.take(cost)
     this.onRequestEnd(flags, buffer, fields.payloadStart, end)
@@ -122,7 +125,12 @@ export class IncomingCall implements CallScope {
     return received
   }
 
-  private onRequestFragment(buffer: Uint8Array, flags: number, fields: MessageFields, end: number): Received {
+  private onRequestFragment(
+    buffer: Uint8Array,
+    flags: number,
+    fields: MessageFields,
+    end: number,
+  ): Received {
     const step = this.request!.receive(buffer, flags, fields, end)
     if (step === 'more') return 'ok'
     if (typeof step === 'string') return step
@@ -135,7 +143,9 @@ export class IncomingCall implements CallScope {
     const ended = (flags & Flag.End) !== 0
     if (ended) this.onEnd()
     if (!ended && !this.method.streamsIn)
-      return this.refuse(failure('invalid_argument', `${this.method.name} takes one input: END is missing`, 'no'))
+      return this.refuse(
+        failure('invalid_argument', `${this.method.name} takes one input: END is missing`, 'no'),
+      )
     const left = this.deadlineAt - this.calls.runtime.clock.now()
     if (left <= 0) return this.refuse(failure('deadline_exceeded', 'the deadline has passed', 'no'))
     this.calls.dispatcher.start(this, payload, start, end)
@@ -285,7 +295,11 @@ export class IncomingCall implements CallScope {
     if (size > calls.peer.maxMessage) throw overLimit('maxMessage', calls.peer.maxMessage)
     this.decided = true
     this.stopUpload()
-    if (this.writer === undefined && calls.session.ready && size + metaBytes(message.meta) <= calls.peer.maxFrame - fieldsBytes) {
+    if (
+      this.writer === undefined &&
+      calls.session.ready &&
+      size + metaBytes(message.meta) <= calls.peer.maxFrame - fieldsBytes
+    ) {
       const start = writeHead(message, { type: FrameType.Data, flags: Flag.End, id: this.id })
       calls.session.writeFrame(message.buffer, start, message.end)
       return this.onAnswerGone()

@@ -57,7 +57,10 @@ function localRefusal(error: unknown): RpcError {
     return new RpcError('invalid_argument', `${where}${error.message}`, { processed: 'no' })
   }
   // A getter or a toJSON of the user's value threw.
-  return new RpcError('invalid_argument', 'the value does not encode', { processed: 'no', cause: error })
+  return new RpcError('invalid_argument', 'the value does not encode', {
+    processed: 'no',
+    cause: error,
+  })
 }
 
 export interface Head {

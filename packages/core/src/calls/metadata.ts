@@ -34,14 +34,18 @@ export function writeMetadata(
   for (const [key, value] of Object.entries(user ?? {})) {
     // With `exactOptionalPropertyTypes` off, `{ trace: undefined }` compiles.
     if (value === undefined) continue
-    if (!/^[a-z0-9-]+$/.test(key)) throw refused('invalid_argument', 'a metadata key must match [a-z0-9-]+')
+    if (!/^[a-z0-9-]+$/.test(key))
+      throw refused('invalid_argument', 'a metadata key must match [a-z0-9-]+')
     if (typeof value !== 'string' && !(value instanceof Uint8Array))
       throw refused('invalid_argument', `metadata '${key}' is neither text nor bytes`)
     map[key] = value
     entries += 1
   }
   if (entries > limits.maxMetaEntries)
-    throw refused('resource_exhausted', `metadata has more entries than maxMetaEntries (${limits.maxMetaEntries})`)
+    throw refused(
+      'resource_exhausted',
+      `metadata has more entries than maxMetaEntries (${limits.maxMetaEntries})`,
+    )
   if (cursor !== undefined) map[cursorKey] = cursor
   else if (entries === 0) return undefined
   const bytes = encodeValue(map)
@@ -51,7 +55,12 @@ export function writeMetadata(
 }
 
 /** Reads a META map. Throws RpcError with processed `no`: the call has not begun. */
-export function readMetadata(bytes: Uint8Array, start: number, end: number, limits: Limits): ReadMetadata {
+export function readMetadata(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  limits: Limits,
+): ReadMetadata {
   if (end - start > limits.maxMeta)
     throw refused('resource_exhausted', `metadata is over maxMeta (${limits.maxMeta} bytes)`)
   let map: unknown
@@ -64,7 +73,10 @@ export function readMetadata(bytes: Uint8Array, start: number, end: number, limi
     throw refused('invalid_argument', 'metadata is malformed')
   const entries = Object.entries(map)
   if (entries.length > limits.maxMetaEntries + 2)
-    throw refused('resource_exhausted', `metadata has more entries than maxMetaEntries (${limits.maxMetaEntries})`)
+    throw refused(
+      'resource_exhausted',
+      `metadata has more entries than maxMetaEntries (${limits.maxMetaEntries})`,
+    )
   const user = Object.create(null) as Record<string, string | Uint8Array>
   let cursor: unknown
   for (const [key, value] of entries) {
@@ -73,7 +85,10 @@ export function readMetadata(bytes: Uint8Array, start: number, end: number, limi
       user[key] = value
   }
   if (Object.keys(user).length > limits.maxMetaEntries)
-    throw refused('resource_exhausted', `metadata has more entries than maxMetaEntries (${limits.maxMetaEntries})`)
+    throw refused(
+      'resource_exhausted',
+      `metadata has more entries than maxMetaEntries (${limits.maxMetaEntries})`,
+    )
   return { user: Object.freeze(user), cursor }
 }
 

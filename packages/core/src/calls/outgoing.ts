@@ -117,14 +117,20 @@ export class OutgoingCall implements Outlet, Startable {
     const { clock, limits } = this.runtime
     const { definition, streamsIn, streamsOut } = this.method
     const unary = !streamsIn && !streamsOut
-    const timeoutMs = options.timeoutMs ?? definition.timeoutMs ?? (unary ? limits.callTimeoutMs : undefined)
+    const timeoutMs =
+      options.timeoutMs ?? definition.timeoutMs ?? (unary ? limits.callTimeoutMs : undefined)
     const scope = installedAmbient()?.current()
     const now = clock.now()
-    this.deadlineAt = Math.min(timeoutMs === undefined ? Infinity : now + timeoutMs, scope?.deadlineAt ?? Infinity)
+    this.deadlineAt = Math.min(
+      timeoutMs === undefined ? Infinity : now + timeoutMs,
+      scope?.deadlineAt ?? Infinity,
+    )
     if (Number.isNaN(this.deadlineAt)) throw local('invalid_argument', 'timeoutMs is not a number')
-    if (this.deadlineAt <= now) throw local('deadline_exceeded', 'the deadline had passed before the call')
+    if (this.deadlineAt <= now)
+      throw local('deadline_exceeded', 'the deadline had passed before the call')
     if (scope?.cancelled === true) throw local('cancelled', 'the handler that calls was cancelled')
-    if (scope !== undefined) this.leave = scope.whenCancelled(() => this.cancel('the handler that called was cancelled'))
+    if (scope !== undefined)
+      this.leave = scope.whenCancelled(() => this.cancel('the handler that called was cancelled'))
     if (this.deadlineAt !== Infinity) this.runtime.timers.arm(this.timer, this.deadlineAt - now)
   }
 
@@ -135,7 +141,12 @@ export class OutgoingCall implements Outlet, Startable {
     if (runtime.validate !== undefined && (schema === undefined || input !== undefined))
       checkLocally(runtime, schema, input)
     const meta = writeMetadata(options.metadata, options.cursor, runtime.limits)
-    this.message = encodeMessage(runtime.sink, method.streamsIn ? method.params : method.input, input, meta)
+    this.message = encodeMessage(
+      runtime.sink,
+      method.streamsIn ? method.params : method.input,
+      input,
+      meta,
+    )
     const { start, end } = this.message
     if (this.writer !== undefined && end - start + metaBytes(meta) > surelyOneFrame) {
       this.requestWriter = this.writer
@@ -145,7 +156,8 @@ export class OutgoingCall implements Outlet, Startable {
 
   private listen(signal: AbortSignalLike | undefined): void {
     if (signal === undefined) return
-    if (signal.aborted) return this.fail(local('cancelled', 'the signal had been aborted before the call'))
+    if (signal.aborted)
+      return this.fail(local('cancelled', 'the signal had been aborted before the call'))
     const onAbort = (): void => this.cancel('the signal was aborted', signal.reason)
     signal.addEventListener('abort', onAbort)
     const leaveScope = this.leave
@@ -163,11 +175,16 @@ export class OutgoingCall implements Outlet, Startable {
     const size = message.end - message.start
     if (calls.refOf(this.method) === undefined)
       return this.fail(local('unimplemented', `the peer does not serve ${this.method.name}`))
-    if (size > calls.peer.maxMessage) return this.fail(overLimit('maxMessage', calls.peer.maxMessage))
-    if (metaBytes(message.meta) > calls.peer.maxMeta) return this.fail(overLimit('maxMeta', calls.peer.maxMeta))
+    if (size > calls.peer.maxMessage)
+      return this.fail(overLimit('maxMessage', calls.peer.maxMessage))
+    if (metaBytes(message.meta) > calls.peer.maxMeta)
+      return this.fail(overLimit('maxMeta', calls.peer.maxMeta))
     this.calls = calls
     this.state = 'sending'
-    if (this.requestWriter === undefined && size + metaBytes(message.meta) <= calls.peer.maxFrame - fieldsBytes) {
+    if (
+      this.requestWriter === undefined &&
+      size + metaBytes(message.meta) <= calls.peer.maxFrame - fieldsBytes
+    ) {
       if (calls.session.ready) this.sendFrame()
       else {
         calls.onTransmit(this)
@@ -221,12 +238,16 @@ export class OutgoingCall implements Outlet, Startable {
   /** Whole milliseconds, for the callee must not get more time than is left. */
   private msLeft(): number | undefined {
     if (this.deadlineAt === Infinity) return undefined
-    return Math.max(0, Math.min(2 ** 32 - 1, Math.floor(this.deadlineAt - this.runtime.clock.now())))
+    return Math.max(
+      0,
+      Math.min(2 ** 32 - 1, Math.floor(this.deadlineAt - this.runtime.clock.now())),
+    )
   }
 
   /** Encodes an item of the upload. Throws RpcError. */
   encodeItem(item: unknown): Message {
-    if (this.runtime.validate !== undefined) checkLocally(this.runtime, this.method.definition.input, item)
+    if (this.runtime.validate !== undefined)
+      checkLocally(this.runtime, this.method.definition.input, item)
     return encodeMessage(this.runtime.sink, this.method.input, item)
   }
 
@@ -272,13 +293,19 @@ export class OutgoingCall implements Outlet, Startable {
     if (this.items !== undefined) {
       const received = this.items.receive(buffer, flags, fields, end)
       if (this.items.begun) this.answered = true
-      if (received === 'ok' && (flags & Flag.End) !== 0 && !this.settled) this.settle(undefined, undefined)
+      if (received === 'ok' && (flags & Flag.End) !== 0 && !this.settled)
+        this.settle(undefined, undefined)
       return received
     }
     return this.onAnswer(buffer, flags, fields, end)
   }
 
-  private onAnswer(buffer: Uint8Array, flags: number, fields: MessageFields, end: number): Received {
+  private onAnswer(
+    buffer: Uint8Array,
+    flags: number,
+    fields: MessageFields,
+    end: number,
+  ): Received {
     this.answered = true
     let bytes = buffer
     let [from, to] = [fields.payloadStart, end]
@@ -293,12 +320,17 @@ export class OutgoingCall implements Outlet, Startable {
       to = step.length
     } else this.window.receive(to - from)
     if ((flags & Flag.End) === 0) {
-      this.abandon(new RpcError('internal', 'the callee sent more than one answer', { processed: 'yes' }))
+      this.abandon(
+        new RpcError('internal', 'the callee sent more than one answer', { processed: 'yes' }),
+      )
       return 'ok'
     }
     const { method, runtime } = this
     try {
-      this.settle(undefined, readValue(runtime, method.output, method.definition.output, bytes, from, to))
+      this.settle(
+        undefined,
+        readValue(runtime, method.output, method.definition.output, bytes, from, to),
+      )
     } catch (error) {
       this.settle(badOutput(error), undefined)
     }
@@ -307,7 +339,10 @@ export class OutgoingCall implements Outlet, Startable {
 
   onEnd(): void {
     if (this.items !== undefined) return this.settle(undefined, undefined)
-    this.settle(new RpcError('internal', 'the callee ended without an answer', { processed: 'yes' }), undefined)
+    this.settle(
+      new RpcError('internal', 'the callee ended without an answer', { processed: 'yes' }),
+      undefined,
+    )
   }
 
   /** Whether a message of the callee has begun and not ended. */
@@ -316,7 +351,10 @@ export class OutgoingCall implements Outlet, Startable {
   }
 
   onError(buffer: Uint8Array, start: number, end: number): void {
-    this.settle(readFailure(buffer, start, end, this.runtime.limits, this.method.definition), undefined)
+    this.settle(
+      readFailure(buffer, start, end, this.runtime.limits, this.method.definition),
+      undefined,
+    )
   }
 
   /** The callee wants no more of the upload; its answer still comes. */
@@ -364,7 +402,9 @@ export class OutgoingCall implements Outlet, Startable {
   }
 
   private expire(): void {
-    const error = new RpcError('deadline_exceeded', 'the deadline has passed', { processed: this.processed })
+    const error = new RpcError('deadline_exceeded', 'the deadline has passed', {
+      processed: this.processed,
+    })
     if (this.settled) return
     this.sendCancel('deadline_exceeded')
     // Items that have arrived are delivered before the error.
@@ -432,7 +472,10 @@ function checkLocally(runtime: Runtime, schema: object | undefined, value: unkno
 
 function asRpcError(error: unknown): RpcError {
   if (isRpcError(error)) return error
-  return new RpcError('invalid_argument', 'the call cannot be made', { processed: 'no', cause: error })
+  return new RpcError('invalid_argument', 'the call cannot be made', {
+    processed: 'no',
+    cause: error,
+  })
 }
 
 function badOutput(error: unknown): RpcError {

@@ -76,7 +76,8 @@ export class StreamReader<T> implements Items<T> {
 
   /**
    * Takes one DATA frame. Throws ConnectionError for fragments that contradict each other.
-   * An item that nobody waits for is copied, for the frame is only borrowed.
+   * An item that nobody waits for is copied, for the frame is only borrowed (`slice` of a Buffer of
+   * Node is a view and would keep the whole chunk alive).
    */
   receive(buffer: Uint8Array, flags: number, fields: MessageFields, end: number): Received {
     const { payloadStart } = fields
@@ -87,7 +88,7 @@ export class StreamReader<T> implements Items<T> {
       this.begun = true
       if (this.closed) return 'ok'
       if (this.waiters.length > 0) this.deliver(buffer, payloadStart, end, cost)
-      else this.items.push({ bytes: buffer.slice(payloadStart, end), cost })
+      else this.items.push({ bytes: new Uint8Array(buffer.subarray(payloadStart, end)), cost })
       return 'ok'
     }
     return this.receiveFragment(buffer, flags, fields, end, cost)
@@ -194,7 +195,11 @@ export class StreamReader<T> implements Items<T> {
   }
 
   /** Undefined: the item was refused and the stream is over. */
-  private decode(bytes: Uint8Array, start: number, end: number): IteratorYieldResult<T> | undefined {
+  private decode(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): IteratorYieldResult<T> | undefined {
     try {
       return { done: false, value: this.hooks.decode(bytes, start, end) }
     } catch (error) {

@@ -23,7 +23,8 @@ describe('a REQUEST of the peer', () => {
     const table = new CallTable<string>('server')
     table.receive(1)
     table.receive(7)
-    for (const id of [0, 2, 7, 5, 2 ** 30 + 1]) expect(() => table.receive(id)).toThrow('[protocol]')
+    for (const id of [0, 2, 7, 5, 2 ** 30 + 1])
+      expect(() => table.receive(id)).toThrow('[protocol]')
     table.receive(9)
   })
 

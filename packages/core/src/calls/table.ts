@@ -50,7 +50,8 @@ export class CallTable<C> {
   receive(id: number): void {
     if (id === 0 || id > idMask || (id & 1) === this.parity)
       throw protocolError('REQUEST with an id of the other side')
-    if (!isAhead(id, this.highestReceived)) throw protocolError('REQUEST with an id that is not ahead')
+    if (!isAhead(id, this.highestReceived))
+      throw protocolError('REQUEST with an id that is not ahead')
     this.highestReceived = id
   }
 
@@ -75,7 +76,8 @@ export class CallTable<C> {
 
   chargeLate(cost: number): void {
     this.late -= cost
-    if (this.late < 0) throw new ConnectionError('flow_control', 'late frames beyond what was granted')
+    if (this.late < 0)
+      throw new ConnectionError('flow_control', 'late frames beyond what was granted')
   }
 
   /** A receiving direction is over: so many bytes may still come. */

@@ -11,7 +11,14 @@ import type { PeerLimits } from '../session/handshake.ts'
 import type { Outlet, Readiness } from '../session/send-queue.ts'
 import type { Session } from '../session/session.ts'
 import { SendCredit } from './credit.ts'
-import { cutFragment, metaBytes, writeHead, type Head, type Message, type MethodRef } from './message.ts'
+import {
+  cutFragment,
+  metaBytes,
+  writeHead,
+  type Head,
+  type Message,
+  type MethodRef,
+} from './message.ts'
 
 /** What a REQUEST has and DATA has not; asked for when its first frame goes out. */
 export interface RequestHead {
@@ -72,7 +79,14 @@ export class StreamWriter implements Outlet {
 
   /** Sends the REQUEST through this writer, in fragments if need be. */
   request(message: Message, head: RequestHead, end: boolean): void {
-    this.add({ message, end, request: head, failure: undefined, next: message.start, settle: undefined })
+    this.add({
+      message,
+      end,
+      request: head,
+      failure: undefined,
+      next: message.start,
+      settle: undefined,
+    })
     if (end) this.open = false
   }
 
@@ -86,7 +100,8 @@ export class StreamWriter implements Outlet {
     if (!this.open) return undefined
     const size = message.end - message.start
     const { terms } = this
-    if (terms !== undefined && size > terms.peer.maxMessage) throw overLimit('maxMessage', terms.peer.maxMessage)
+    if (terms !== undefined && size > terms.peer.maxMessage)
+      throw overLimit('maxMessage', terms.peer.maxMessage)
     if (end) this.open = false
     if (terms !== undefined && this.waiting.length === 0 && this.id !== 0) {
       const cost = this.costOf(message, size)
@@ -97,9 +112,18 @@ export class StreamWriter implements Outlet {
       }
     }
     if (this.waiting.length > 0 && this.waitingBytes + size > (terms?.maxWaiting ?? defaultWaiting))
-      throw new RpcError('resource_exhausted', 'too much waits to be sent: await every send()', { processed: 'unknown' })
+      throw new RpcError('resource_exhausted', 'too much waits to be sent: await every send()', {
+        processed: 'unknown',
+      })
     return new Promise((settle) =>
-      this.add({ message, end, request: undefined, failure: undefined, next: message.start, settle }),
+      this.add({
+        message,
+        end,
+        request: undefined,
+        failure: undefined,
+        next: message.start,
+        settle,
+      }),
     )
   }
 
@@ -107,14 +131,28 @@ export class StreamWriter implements Outlet {
   end(): void {
     if (!this.open) return
     this.open = false
-    this.add({ message: undefined, end: true, request: undefined, failure: undefined, next: 0, settle: undefined })
+    this.add({
+      message: undefined,
+      end: true,
+      request: undefined,
+      failure: undefined,
+      next: 0,
+      settle: undefined,
+    })
   }
 
   /** Ends with an ERROR behind everything that waits. */
   fail(failure: (id: number) => Frame): void {
     if (!this.open) return
     this.open = false
-    this.add({ message: undefined, end: true, request: undefined, failure, next: 0, settle: undefined })
+    this.add({
+      message: undefined,
+      end: true,
+      request: undefined,
+      failure,
+      next: 0,
+      settle: undefined,
+    })
   }
 
   /** Ends at once; what waits is dropped, and whoever waits goes on. */
@@ -158,7 +196,9 @@ export class StreamWriter implements Outlet {
 
   private sendLast(first: Waiting): void {
     this.waiting.shift()
-    this.terms?.session.writeStream(first.failure === undefined ? endFrame(this.id) : first.failure(this.id))
+    this.terms?.session.writeStream(
+      first.failure === undefined ? endFrame(this.id) : first.failure(this.id),
+    )
     this.onLast()
   }
 
@@ -170,7 +210,13 @@ export class StreamWriter implements Outlet {
     this.finish(first)
   }
 
-  private write(message: Message, cost: number, type: number, flags: number, request: RequestHead | undefined): void {
+  private write(
+    message: Message,
+    cost: number,
+    type: number,
+    flags: number,
+    request: RequestHead | undefined,
+  ): void {
     const head: Head = {
       type,
       flags,
@@ -263,5 +309,7 @@ export const fieldsBytes = 1024
 const defaultWaiting = 4 * 1024 * 1024
 
 export function overLimit(name: string, limit: number): RpcError {
-  return new RpcError('resource_exhausted', `over ${name} of the peer (${limit})`, { processed: 'no' })
+  return new RpcError('resource_exhausted', `over ${name} of the peer (${limit})`, {
+    processed: 'no',
+  })
 }

@@ -23,7 +23,16 @@ export interface SchemaCodec<T = unknown> {
 
 /** Why a payload or a value is refused. */
 export type RefusedReason =
-  | 'depth' | 'nodes' | 'end' | 'length' | 'key' | 'proto' | 'ext' | 'utf8' | 'dup' | 'value'
+  | 'depth'
+  | 'nodes'
+  | 'end'
+  | 'length'
+  | 'key'
+  | 'proto'
+  | 'ext'
+  | 'utf8'
+  | 'dup'
+  | 'value'
 
 /** A payload that does not decode, or a value that does not encode. Never holds payload text. */
 export class CodecError extends Error {

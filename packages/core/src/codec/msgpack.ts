@@ -1,48 +1,38 @@
-// The codec that is always there: msgpack, self-describing, by msgpackr. The only file that knows it.
-//   in  -> values, checked before msgpackr sees them; bytes, scanned before msgpackr sees them
+// The codec that is always there: msgpack, self-describing.
+//   in  -> values, written by `msgpack-writer.ts`; bytes, scanned by `guard.ts` before msgpackr reads
+//          them. The only file that knows msgpackr
 //   out -> payload bytes; values that own their memory
-// msgpackr sends stale memory of the process for typed arrays other than Uint8Array, and drops or
-// changes what it does not know: so what cannot travel is refused here, with its path.
+// Checks no schema.
 
-import { Packr, Unpackr } from '#msgpackr'
+import { Unpackr } from '#msgpackr'
 import { CodecError, type Codec, type SchemaCodec } from './codec.ts'
-import { checkMsgpack, type GuardLimits } from './guard.ts'
-import type { ByteSink } from './sink.ts'
+import { checkMsgpack, sameKey, type GuardLimits, type Scan } from './guard.ts'
+import { writeMsgpack } from './msgpack-writer.ts'
+import { ByteSink } from './sink.ts'
 
-const options = {
+const unpackr = new Unpackr({
   useRecords: false,
   mapsAsObjects: true,
-  variableMapSize: true,
+  // A 64-bit integer is a bigint, also a small one: what was sent as a bigint arrives as one.
   int64AsType: 'bigint',
   structuredClone: false,
   moreTypes: false,
-} as const
+})
 
-const packr = new Packr(options)
-const unpackr = new Unpackr(options)
-
-const maxUint64 = 2n ** 64n - 1n
-const minInt64 = -(2n ** 63n)
-/** Deepest value that is encoded; a cycle ends here too. */
-const maxEncodeDepth = 64
+/** Of values that no connection's limits govern, such as the maps of a handshake. */
+const ownLimits: GuardLimits = { maxDepth: 64, maxNodes: 262_144, maxKeys: 32_768 }
 
 /** The msgpack codec under these limits. */
 export function msgpackCodec(limits: GuardLimits): Codec {
-  const kept = new WeakMap<object, SchemaCodec>()
   const any = new MsgpackCodec(limits, false)
   const anyObject = new MsgpackCodec(limits, true)
   return {
     name: 'msgpack',
-    of(schema) {
-      if (schema === undefined) return any
-      let codec = kept.get(schema)
-      if (codec === undefined) kept.set(schema, (codec = isObject(schema) ? anyObject : any))
-      return codec
-    },
+    of: (schema) => (schema !== undefined && isObjectSchema(schema) ? anyObject : any),
   }
 }
 
-function isObject(schema: object): boolean {
+function isObjectSchema(schema: object): boolean {
   return '~kind' in schema && schema['~kind'] === 'Object'
 }
 
@@ -58,7 +48,7 @@ class MsgpackCodec implements SchemaCodec {
 
   encode(value: unknown, out: ByteSink): void {
     // No bytes are `undefined`: an argument that was left out.
-    if (value !== undefined) out.append(encodeValue(value))
+    if (value !== undefined) writeMsgpack(value, out, this.limits)
   }
 
   decode(bytes: Uint8Array, start: number, end: number): unknown {
@@ -67,121 +57,119 @@ class MsgpackCodec implements SchemaCodec {
   }
 }
 
-/** Encodes one value. Throws CodecError with the path of what cannot travel. */
-export function encodeValue(value: unknown): Uint8Array {
-  const clean = cleaned(value, 0)
-  if (clean instanceof Refusal) throw new CodecError('value', clean.message, clean.path)
-  return packr.pack(clean)
+let scratch: ByteSink | undefined
+
+/** Encodes one value to bytes of its own. Throws CodecError with the path of what cannot travel. */
+export function encodeValue(value: unknown): Uint8Array<ArrayBuffer> {
+  // Taken away while in use: a getter of the value may come back here.
+  const sink = scratch ?? new ByteSink()
+  scratch = undefined
+  const { buffer } = sink
+  sink.begin(0)
+  try {
+    writeMsgpack(value, sink, ownLimits)
+    return sink.buffer.slice(sink.start, sink.position)
+  } finally {
+    sink.reset()
+    // One that grew goes away.
+    if (sink.buffer === buffer) scratch = sink
+  }
 }
 
-/** Decodes one value that a peer has sent. Throws CodecError, and nothing that the peer wrote. */
-export function decodeValue(bytes: Uint8Array, start: number, end: number, limits: GuardLimits): unknown {
-  checkMsgpack(bytes, start, end, limits)
-  let value: unknown
+/**
+ * Decodes one value that a peer has sent, `bytes[start, end)`. The result shares no memory with
+ * `bytes`; binary is plain Uint8Array. Throws CodecError, whose text holds nothing of the peer's.
+ */
+export function decodeValue(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  limits: GuardLimits,
+): unknown {
+  const scan = checkMsgpack(bytes, start, end, limits)
+  const value =
+    scan.marks.length === 0 ? unpack(bytes, start, end) : unpackMarked(bytes, start, end, scan)
+  return scan.binary || scan.wideMaps ? finished(value, scan) : value
+}
+
+function unpack(bytes: Uint8Array, start: number, end: number): unknown {
   try {
-    value = unpackr.unpack(bytes, { start, end })
+    return unpackr.unpack(bytes, { start, end })
   } catch {
+    // Its text would quote the payload.
     throw new CodecError('value', 'the payload does not decode')
   }
-  return ownMemory(value)
 }
 
-/** msgpackr gives views of the receive buffer for binary: those become copies. */
+/** Copies binary, which msgpackr gives as views of the receive buffer, and counts keys. */
+function finished(value: unknown, scan: Readonly<Scan>): unknown {
+  keysSeen = 0
+  const own = ownMemory(value)
+  if (keysSeen !== scan.keys) throw sameKey()
+  return own
+}
+
+let keysSeen = 0
+
 function ownMemory(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value
   if (value instanceof Uint8Array) return new Uint8Array(value)
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index += 1)
-      if (typeof value[index] === 'object') value[index] = ownMemory(value[index])
-    return value
-  }
-  if (value instanceof Date) return value
-  const map = value as Record<string, unknown>
-  for (const key in map) if (typeof map[key] === 'object') map[key] = ownMemory(map[key])
-  return value
-}
-
-/** Why a value cannot travel. Not thrown: the path grows on the way out. */
-class Refusal {
-  readonly message: string
-  readonly path: string
-
-  constructor(message: string, path = '') {
-    this.message = message
-    this.path = path
-  }
-
-  /** JSON pointer (RFC 6901). */
-  below(key: string | number): Refusal {
-    const name = String(key).replaceAll('~', '~0').replaceAll('/', '~1')
-    return new Refusal(this.message, `/${name}${this.path}`)
-  }
-}
-
-/** The value itself if it can travel as it is, a copy without `undefined` properties, or a Refusal. */
-function cleaned(value: unknown, depth: number): unknown {
-  switch (typeof value) {
-    case 'string':
-      return isWellFormed(value) ? value : new Refusal('text with a lone surrogate')
-    case 'number':
-    case 'boolean':
-    case 'undefined':
-      return value
-    case 'bigint':
-      return value > maxUint64 || value < minInt64 ? new Refusal('bigint of more than 64 bits') : value
-    case 'object':
-      return value === null ? null : cleanedObject(value, depth)
-    default:
-      return new Refusal(`a ${typeof value} does not travel`)
-  }
-}
-
-function cleanedObject(value: object, depth: number): unknown {
-  if (depth >= maxEncodeDepth) return new Refusal('too deep, or a cycle')
-  if (Array.isArray(value)) return cleanedArray(value, depth)
-  const prototype: unknown = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) {
-    if (value instanceof Uint8Array) return value
-    if (value instanceof Date)
-      return Number.isNaN(value.getTime()) ? new Refusal('an invalid Date') : value
-    const kind = Object.prototype.toString.call(value).slice(8, -1)
-    if (kind !== 'Object') return new Refusal(`${kind} does not travel`)
-    if ('toJSON' in value) return new Refusal('an object with toJSON does not travel')
-    return cleanedMap({ ...value }, depth)
-  }
-  return cleanedMap(value as Record<string, unknown>, depth)
-}
-
-function cleanedArray(value: readonly unknown[], depth: number): unknown {
-  let copy: unknown[] | undefined
-  for (let index = 0; index < value.length; index += 1) {
-    const entry = value[index]
-    const clean = cleaned(entry, depth + 1)
-    if (clean instanceof Refusal) return clean.below(index)
-    if (clean !== entry && typeof clean === 'object') (copy ??= [...value])[index] = clean
-  }
-  return copy ?? value
-}
-
-function cleanedMap(value: Readonly<Record<string, unknown>>, depth: number): unknown {
-  let copy: Record<string, unknown> | undefined
-  for (const key in value) {
-    if (key === '__proto__') return new Refusal('the key __proto__ does not travel').below(key)
-    const entry = value[key]
-    if (entry === undefined) {
-      copy ??= { ...value }
-      delete copy[key]
-      continue
+    const array: unknown[] = value
+    for (let index = 0; index < array.length; index += 1) {
+      const entry = array[index]
+      if (typeof entry === 'object') array[index] = ownMemory(entry)
     }
-    const clean = cleaned(entry, depth + 1)
-    if (clean instanceof Refusal) return clean.below(key)
-    if (!isWellFormed(key)) return new Refusal('a key with a lone surrogate')
-    if (clean !== entry && typeof clean === 'object') (copy ??= { ...value })[key] = clean
+    return array
   }
-  return copy ?? value
+  // What the guard lets through has no other objects than these.
+  const map = value as Record<string, unknown>
+  for (const key of Object.keys(map)) {
+    keysSeen += 1
+    const entry = map[key]
+    if (typeof entry === 'object') map[key] = ownMemory(entry)
+  }
+  return map
 }
 
-function isWellFormed(text: string): boolean {
-  const { isWellFormed: native } = text as { isWellFormed?: () => boolean }
-  return native === undefined ? !/\p{Surrogate}/u.test(text) : native.call(text)
+/**
+ * TextDecoder, by which msgpackr reads longer texts as a rule, drops a U+FEFF in front. So it is
+ * given another character there, one of a private use that the payload does not have.
+ */
+function unpackMarked(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  { marks }: Readonly<Scan>,
+): unknown {
+  const copy = new Uint8Array(bytes.subarray(start, end))
+  const mark = privateCharacter(copy)
+  for (const textAt of marks) {
+    const at = textAt - start
+    copy[at] = 0xee
+    copy[at + 1] = 0x80 | (mark >> 6)
+    copy[at + 2] = 0x80 | (mark & 0x3f)
+  }
+  return restored(unpack(copy, 0, copy.length), String.fromCharCode(0xe000 + mark))
+}
+
+/** The offset from U+E000 of one that these bytes do not have; of 4,096 in all. */
+function privateCharacter(bytes: Uint8Array): number {
+  const used = new Set<number>()
+  for (let at = bytes.indexOf(0xee); at !== -1; at = bytes.indexOf(0xee, at + 1))
+    used.add(((bytes[at + 1]! & 0x3f) << 6) | (bytes[at + 2]! & 0x3f))
+  for (let offset = 0; offset < 4_096; offset += 1) if (!used.has(offset)) return offset
+  throw new CodecError('utf8', 'text begins with a byte order mark')
+}
+
+function restored(value: unknown, mark: string): unknown {
+  if (typeof value === 'string') return value.startsWith(mark) ? `\uFEFF${value.slice(1)}` : value
+  if (Array.isArray(value)) return value.map((entry) => restored(entry, mark))
+  if (typeof value !== 'object' || value === null) return value
+  if (value instanceof Uint8Array || value instanceof Date) return value
+  const entries = Object.entries(value).map(([key, entry]) => [
+    restored(key, mark),
+    restored(entry, mark),
+  ])
+  return Object.fromEntries(entries)
 }

@@ -52,7 +52,8 @@ export class ByteSink {
     this.reserve(count)
     const { buffer, position } = this
     // A loop beats `set` up to about 64 bytes (no view, no call into C++).
-    if (count <= 64) for (let index = 0; index < count; index++) buffer[position + index] = bytes[index]!
+    if (count <= 64)
+      for (let index = 0; index < count; index++) buffer[position + index] = bytes[index]!
     else buffer.set(bytes, position)
     this.position = position + count
   }

@@ -5,16 +5,7 @@
 
 import { ConnectionError, codeNumbers, protocolError, type Code } from '../base/errors.ts'
 import { frameRoom } from '../link/link.ts'
-import {
-  Flag,
-  FrameType,
-  headerBytes,
-  readU16,
-  readU32,
-  writeHeader,
-
-  writeU32,
-} from './frame.ts'
+import { Flag, FrameType, headerBytes, readU16, readU32, writeHeader, writeU32 } from './frame.ts'
 
 /** `43 42 4F 58`, "CBOX": how a HELLO is told from anything else that may come to a port. */
 export const magic = 0x43424f58
@@ -48,7 +39,8 @@ export class MessageFields {
     this.deadlineMs = -1
     this.total = -1
     if (type === FrameType.Request || type === FrameType.Notify) {
-      at = (flags & Flag.Named) === 0 ? this.readMethod(bytes, at, end) : this.readName(bytes, at, end)
+      at =
+        (flags & Flag.Named) === 0 ? this.readMethod(bytes, at, end) : this.readName(bytes, at, end)
     }
     if ((flags & Flag.Deadline) !== 0) {
       need(at + 4, end)

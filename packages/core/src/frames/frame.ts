@@ -81,7 +81,8 @@ export function checkHeader(type: number, flags: number): boolean {
     if ((flags & ~legal) !== 0) throw protocolError('flag not defined for this frame type')
     // END stands on the last fragment, META on the first.
     if ((flags & (More | End)) === (More | End)) throw protocolError('END before the last fragment')
-    if ((flags & (Cont | Meta)) === (Cont | Meta)) throw protocolError('META after the first fragment')
+    if ((flags & (Cont | Meta)) === (Cont | Meta))
+      throw protocolError('META after the first fragment')
     return true
   }
   if ((flags & Compressed) !== 0) throw protocolError('COMPRESSED is not negotiated')
@@ -120,7 +121,9 @@ export function readU16(bytes: Uint8Array, at: number): number {
 }
 
 export function readU32(bytes: Uint8Array, at: number): number {
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+  return (
+    ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
+  )
 }
 
 const typeNames = new Map<number, string>(

@@ -20,7 +20,8 @@ export class PrefixParser {
   private length = 0
   private size = 0
   private held: Uint8Array[] = []
-  private paused = false
+  /** Set by `pause` and `resume` only. */
+  paused = false
   private parsing = false
 
   /** `maxFrame` in bytes. `onFrame` borrows its range until it returns. */
@@ -32,6 +33,11 @@ export class PrefixParser {
   /** True while a frame has begun and not ended. */
   get pending(): boolean {
     return this.prefixLength > 0 || this.frame !== undefined
+  }
+
+  /** True while chunks wait for `resume`. */
+  get waiting(): boolean {
+    return this.held.length > 0
   }
 
   /** Takes a chunk, which may be changed after this returns unless the parser is paused. */

@@ -22,10 +22,10 @@ export interface Surroundings {
 /** An item with its cursor, made by `call.at` and by nothing else. */
 export class PositionedItem implements Positioned<unknown, unknown> {
   readonly '~positioned' = true
-  readonly cursor: unknown
-  readonly item: unknown
+  readonly 'cursor': unknown
+  readonly 'item': unknown
 
-  constructor(cursor: unknown, item: unknown) {
+  'constructor'(cursor: unknown, item: unknown) {
     this.cursor = cursor
     this.item = item
   }
@@ -119,7 +119,9 @@ export class EventContext extends AnyContext {
     this.channel = channel
     const { buffer, metaStart, metaEnd } = event
     this.sent =
-      metaStart === metaEnd ? nothing : readMetadata(buffer, metaStart, metaEnd, channel.runtime.limits)
+      metaStart === metaEnd
+        ? nothing
+        : readMetadata(buffer, metaStart, metaEnd, channel.runtime.limits)
   }
 
   get signal(): AbortSignalLike {
@@ -142,7 +144,13 @@ function errorsOf({ definition }: ServedMethod): object {
     const made: Record<string, (data: unknown, terms?: ErrorTerms) => RpcError> = {}
     for (const tag of Object.keys(definition.errors ?? {}))
       made[tag] = (data, { message = tag, retryAfterMs, cause } = {}) =>
-        new RpcError('failed_precondition', message, { tag, data, retryAfterMs, cause, processed: 'yes' })
+        new RpcError('failed_precondition', message, {
+          tag,
+          data,
+          retryAfterMs,
+          cause,
+          processed: 'yes',
+        })
     errors = Object.freeze(made)
     errorsByDefinition.set(definition, errors)
   }
@@ -168,5 +176,12 @@ export function readInput(
   const { method } = call
   const { params, input } = method.definition
   const codec = method.streamsIn ? method.params : method.input
-  return readValue(call.calls.runtime, codec, method.streamsIn ? params : input, payload, start, end)
+  return readValue(
+    call.calls.runtime,
+    codec,
+    method.streamsIn ? params : input,
+    payload,
+    start,
+    end,
+  )
 }

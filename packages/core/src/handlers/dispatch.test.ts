@@ -60,12 +60,7 @@ test('interceptors run around the handler, the first outermost, and may add meta
     client.shop.buy({ item: 'brush' }),
   )
   expect(answer).toBe('brush for b')
-  expect(seen).toEqual([
-    'a before shop.buy unary',
-    'b before shop.buy unary',
-    'b after',
-    'a after',
-  ])
+  expect(seen).toEqual(['a before shop.buy unary', 'b before shop.buy unary', 'b after', 'a after'])
 })
 
 test('inside interceptors a handler still has its declared errors', async () => {
@@ -95,9 +90,8 @@ test('next() of a stream settles when the stream is over', async () => {
 })
 
 test('an interceptor that throws fails the call, one that calls next() twice too', async () => {
-  const [thrown] = await withInterceptors(
-    [() => Promise.reject(new Error('secret'))],
-    (client) => safe(client.shop.buy({ item: 'brush' })),
+  const [thrown] = await withInterceptors([() => Promise.reject(new Error('secret'))], (client) =>
+    safe(client.shop.buy({ item: 'brush' })),
   )
   expect(thrown).toMatchObject({ code: 'internal', message: 'internal error', processed: 'yes' })
   const [twice] = await withInterceptors(

@@ -61,7 +61,8 @@ export class Dispatch implements Dispatcher {
     call.begin()
     const { interceptors } = this.parts
     if (interceptors.length > 0) return void this.runIntercepted(call, input, context)
-    if (call.method.streamsOut) return void this.settleStream(call, this.stream(call, input, context))
+    if (call.method.streamsOut)
+      return void this.settleStream(call, this.stream(call, input, context))
     let result: unknown
     try {
       result = invoke(call, input, context)
@@ -175,7 +176,14 @@ export class Dispatch implements Dispatcher {
     const { method, buffer, payloadStart, payloadEnd } = event
     let result: unknown
     try {
-      const input = readValue(runtime, method.input, method.definition.input, buffer, payloadStart, payloadEnd)
+      const input = readValue(
+        runtime,
+        method.input,
+        method.definition.input,
+        buffer,
+        payloadStart,
+        payloadEnd,
+      )
       const context = new EventContext(channel, event, surroundings)
       result = this.invokeEvent(method, input, context)
     } catch (error) {
@@ -204,7 +212,10 @@ export class Dispatch implements Dispatcher {
 
   private reportEvent(method: ServedMethod, error: unknown): void {
     if (isRpcError(error) && error.code === 'invalid_argument')
-      this.parts.runtime.report('debug', 'event dropped', { method: method.name, reason: error.message })
+      this.parts.runtime.report('debug', 'event dropped', {
+        method: method.name,
+        reason: error.message,
+      })
     else internalFailure(this.parts.runtime, method.name, error)
   }
 }
@@ -233,5 +244,10 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'then' in value &&
+    typeof value.then === 'function'
+  )
 }

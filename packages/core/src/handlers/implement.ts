@@ -64,7 +64,8 @@ export function handlersOf(
   for (const method of known)
     if (!found.has(method)) throw new TypeError(`implement: '${name}.${method}' has no handler`)
   for (const method of found.keys())
-    if (!known.has(method)) throw new TypeError(`implement: '${name}.${method}' is not in the contract`)
+    if (!known.has(method))
+      throw new TypeError(`implement: '${name}.${method}' is not in the contract`)
   return found
 }
 

@@ -90,7 +90,12 @@ export function writeWelcome(terms: WelcomeTerms): Frame {
 }
 
 /** Reads a HELLO, all of it. Throws `protocol` for whatever is not one. */
-export function readHello(buffer: Uint8Array, start: number, end: number, limits: Limits): HelloTerms {
+export function readHello(
+  buffer: Uint8Array,
+  start: number,
+  end: number,
+  limits: Limits,
+): HelloTerms {
   const at = parseHello(buffer, start, end)
   if (end - start > limits.maxHello) throw protocolError('HELLO over maxHello')
   const map = decodeMap(buffer, at, end, limits)
@@ -149,7 +154,9 @@ export function decodeMap(
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  return (
+    typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+  )
 }
 
 function completeLimits(value: unknown): PeerLimits {
@@ -174,7 +181,10 @@ function duration(value: unknown, otherwise: number): number {
 
 function stamps(value: unknown, where: string): readonly ContractStamp[] {
   const pair = (entry: unknown): boolean =>
-    Array.isArray(entry) && entry.length === 2 && typeof entry[0] === 'string' && typeof entry[1] === 'string'
+    Array.isArray(entry) &&
+    entry.length === 2 &&
+    typeof entry[0] === 'string' &&
+    typeof entry[1] === 'string'
   if (!Array.isArray(value) || !value.every(pair)) throw protocolError(`malformed list in ${where}`)
   const list = value as ContractStamp[]
   if (new Set(list.map(([name]) => name)).size !== list.length)
@@ -203,7 +213,10 @@ export type MethodIds = ReadonlyMap<NamedMethod, number>
  * The ids by which a client calls, once WELCOME has come. Ids run over the server's methods, sorted
  * by name, of each contract in the order of HELLO.
  */
-export function idsOfClient(contracts: readonly AnyContract[], stamps: MethodStamps = {}): MethodIds {
+export function idsOfClient(
+  contracts: readonly AnyContract[],
+  stamps: MethodStamps = {},
+): MethodIds {
   const ids = new Map<NamedMethod, number>()
   let next = 0
   for (const contract of contracts) {
@@ -212,7 +225,9 @@ export function idsOfClient(contracts: readonly AnyContract[], stamps: MethodSta
     const theirs = Object.hasOwn(stamps, name) ? stamps[name] : undefined
     if (theirs === undefined) for (const entry of own) ids.set(entry, next++)
     else {
-      const at = new Map(theirs.map(([method, hash], index) => [method, { hash, id: next + index }]))
+      const at = new Map(
+        theirs.map(([method, hash], index) => [method, { hash, id: next + index }]),
+      )
       for (const entry of own) {
         const found = at.get(entry.name)
         if (found === undefined) ids.set(entry, Unserved)
@@ -236,7 +251,8 @@ export function idsOfServer(
   const ids = new Map<NamedMethod, number>()
   let next = 0
   for (const contract of contracts)
-    for (const entry of methodsOf(contract).client) ids.set(entry, agreed(contract) ? next++ : ByName)
+    for (const entry of methodsOf(contract).client)
+      ids.set(entry, agreed(contract) ? next++ : ByName)
   return ids
 }
 
@@ -252,7 +268,9 @@ export function stampsFor(
     all[name] =
       contract === undefined
         ? []
-        : methodsOf(contract).methods.map((entry) => [entry.name, methodHash(entry.method)] as const)
+        : methodsOf(contract).methods.map(
+            (entry) => [entry.name, methodHash(entry.method)] as const,
+          )
   }
   return all
 }

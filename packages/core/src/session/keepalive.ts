@@ -59,7 +59,8 @@ export class Keepalive {
   /** Milliseconds until the next verdict can differ. */
   nextMs(now: number): number {
     const { intervalMs, timeoutMs } = this.terms
-    if (!this.asks) return Math.max(1, this.heardAt + intervalMs + timeoutMs + clientPatienceMs - now)
+    if (!this.asks)
+      return Math.max(1, this.heardAt + intervalMs + timeoutMs + clientPatienceMs - now)
     if (this.pingedAt >= 0) return Math.max(1, this.pingedAt + timeoutMs - now)
     return Math.max(1, this.heardAt + intervalMs - now)
   }

@@ -79,9 +79,15 @@ export class ReplayRing {
 
   private grow(): void {
     const capacity = this.buffers.length
-    const order = Array.from({ length: capacity }, (_, index) => (this.head + index) & (capacity - 1))
+    const order = Array.from(
+      { length: capacity },
+      (_, index) => (this.head + index) & (capacity - 1),
+    )
     const spare = new Array<number>(capacity).fill(0)
-    this.buffers = [...order.map((at) => this.buffers[at]), ...new Array<undefined>(capacity).fill(undefined)]
+    this.buffers = [
+      ...order.map((at) => this.buffers[at]),
+      ...new Array<undefined>(capacity).fill(undefined),
+    ]
     this.starts = [...order.map((at) => this.starts[at]!), ...spare]
     this.ends = [...order.map((at) => this.ends[at]!), ...spare]
     this.head = 0

@@ -17,13 +17,7 @@ import {
   requireConnectionScope,
   type Frame,
 } from '../frames/fields.ts'
-import {
-  checkHeader,
-  firstStreamType,
-  FrameType,
-  headerBytes,
-  readU32,
-} from '../frames/frame.ts'
+import { checkHeader, firstStreamType, FrameType, headerBytes, readU32 } from '../frames/frame.ts'
 import type { Link, LinkClose } from '../link/link.ts'
 import { decodeMap, readLimits, type PeerLimits } from './handshake.ts'
 import { Keepalive, PingBudget, type KeepaliveTerms } from './keepalive.ts'
@@ -272,7 +266,8 @@ export class Session {
     switch (type) {
       case FrameType.Ping:
         needExactly(end - at, 12)
-        if (!this.pings.spend(this.clock.now())) throw new ConnectionError('resource_exhausted', 'calm')
+        if (!this.pings.spend(this.clock.now()))
+          throw new ConnectionError('resource_exhausted', 'calm')
         this.acknowledge(readU32(buffer, at + 8))
         return this.writeConnection(
           pingFrame(FrameType.Pong, buffer.subarray(at, at + 8), this.received),
@@ -337,7 +332,12 @@ export class Session {
     const verdict = this.keepalive.judge(now)
     if (verdict === 'dead') {
       this.link.abort('peer is silent')
-      return this.end({ code: 'session_lost', reason: 'the peer is silent', lastAcceptedId: undefined, byPeer: false })
+      return this.end({
+        code: 'session_lost',
+        reason: 'the peer is silent',
+        lastAcceptedId: undefined,
+        byPeer: false,
+      })
     }
     if (verdict === 'ping') this.ping(now)
     this.timers.arm(this.keepaliveTimer, this.keepalive.nextMs(now))
@@ -378,7 +378,13 @@ export class Session {
   fail(error: ConnectionError, cause?: unknown, details: Record<string, unknown> = {}): void {
     if (this.state === 'ended') return
     this.sendGoAway(error.code, { reason: error.reason, ...details })
-    this.end({ code: error.code, reason: error.reason, lastAcceptedId: undefined, byPeer: false, cause })
+    this.end({
+      code: error.code,
+      reason: error.reason,
+      lastAcceptedId: undefined,
+      byPeer: false,
+      cause,
+    })
     void this.link.close()
   }
 
@@ -388,7 +394,13 @@ export class Session {
 
   private onClose(close: LinkClose): void {
     const reason = close.reason === '' ? 'the link was lost' : `the link was lost: ${close.reason}`
-    this.end({ code: 'session_lost', reason, lastAcceptedId: undefined, byPeer: close.clean, cause: close.error })
+    this.end({
+      code: 'session_lost',
+      reason,
+      lastAcceptedId: undefined,
+      byPeer: close.clean,
+      cause: close.error,
+    })
   }
 
   private end(end: SessionEnd): void {
@@ -396,7 +408,8 @@ export class Session {
     // What was written last, a GOAWAY most of all, must leave before the link closes.
     this.link.flush()
     this.state = 'ended'
-    for (const timer of [this.ackTimer, this.keepaliveTimer, this.stallTimer]) this.timers.disarm(timer)
+    for (const timer of [this.ackTimer, this.keepaliveTimer, this.stallTimer])
+      this.timers.disarm(timer)
     this.queue.clear()
     const upper = this.owner ?? this.opening
     this.owner = this.opening = undefined

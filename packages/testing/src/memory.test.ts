@@ -1,0 +1,17 @@
+import { describe, test } from 'vitest'
+import { memory } from './memory.ts'
+import { transportSuite, type TransportCase } from './transport-suite.ts'
+
+/** A fresh transport for each case: an address in memory is the value itself. */
+function cases(): readonly TransportCase[] {
+  let transport = memory()
+  return transportSuite({
+    capabilities: { refusesDial: true, exclusiveAddress: true, ports: false },
+    server: () => (transport = memory()),
+    client: () => transport,
+  })
+}
+
+describe('memory()', () => {
+  for (const { title, run } of cases()) test(title, run)
+})

@@ -1,0 +1,30 @@
+// The part of the test kit that needs Node: peers that send any bytes over real sockets.
+export { RawPeer, type RawAddress } from './raw-peer.ts'
+export { RawServer } from './raw-server.ts'
+export {
+  errorOf,
+  goAwayOf,
+  hex,
+  joined,
+  partsOf,
+  prefixed,
+  rawAck,
+  rawCancel,
+  rawCredit,
+  rawData,
+  rawEnd,
+  rawError,
+  rawFrame,
+  rawGoAway,
+  rawHello,
+  rawNotify,
+  rawPing,
+  rawRequest,
+  rawWelcome,
+  toHex,
+  valueOf,
+  type RawCall,
+  type RawFrame,
+} from './raw-frames.ts'
+export { fromMsgpack, toMsgpack } from './raw-msgpack.ts'
+export { webSocketFrame, type RawWebSocketFrame, type RawWebSocketOptions } from './raw-websocket.ts'
