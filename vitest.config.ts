@@ -52,7 +52,7 @@ function browserProject(executablePath: string): TestProjectConfiguration {
   return {
     resolve: { conditions: browser },
     // Found in advance: a page that Vite reloads in the middle of a test fails it.
-    optimizeDeps: { include: ['msgpackr/index-no-eval', 'typebox'] },
+    optimizeDeps: { include: ['msgpackr/unpack-no-eval', 'typebox'] },
     // The global set-up starts servers: it runs in Node.
     ssr: { resolve: { conditions: node, externalConditions: node } },
     test: {

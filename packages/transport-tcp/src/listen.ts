@@ -42,8 +42,11 @@ function createServer(address: Address, options: ListenOptions): net.Server {
     } as nodeTls.TlsOptions,
     accept,
   )
-  // The socket of a failed handshake is destroyed by node:tls.
-  server.on('tlsClientError', (error) => options.onError(error))
+  server.on('tlsClientError', (error, socket) => {
+    // node:tls leaves the socket open, also when the handshake has run out of time.
+    socket.destroy()
+    options.onError(error)
+  })
   return server
 }
 

@@ -248,7 +248,7 @@ export class IncomingCall implements CallScope {
     const unary = !this.method.streamsIn && !this.method.streamsOut
     const longest = unary ? clock.now() + limits.maxCallMs : Infinity
     this.deadlineAt = Math.min(this.deadlineAt, longest)
-    if (this.deadlineAt !== Infinity) timers.arm(this.timer, this.deadlineAt - clock.now())
+    if (this.deadlineAt !== Infinity) timers.armAt(this.timer, this.deadlineAt)
   }
 
   /** The handler has returned, thrown, or ended its stream. */

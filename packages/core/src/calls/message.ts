@@ -6,7 +6,7 @@
 
 import { RpcError } from '../base/errors.ts'
 import { CodecError, type SchemaCodec } from '../codec/codec.ts'
-import type { ByteSink } from '../codec/sink.ts'
+import { ByteSink } from '../codec/sink.ts'
 import { Flag, headerBytes, writeHeader, writeU16, writeU32 } from '../frames/frame.ts'
 import { frameRoom } from '../link/link.ts'
 
@@ -34,18 +34,23 @@ export function metaBytes(meta: Uint8Array | undefined): number {
  * travel, `resource_exhausted` over `maxMessage` of the peer; processed `no`.
  */
 export function encodeMessage(
-  sink: ByteSink,
+  shared: ByteSink,
   codec: SchemaCodec,
   value: unknown,
   meta?: Uint8Array,
 ): Message {
+  // A getter of the user's value may make a call in the middle of this.
+  const sink = shared.busy ? new ByteSink() : shared
   const room = frameRoom + headerBytes + fieldRoom + (meta === undefined ? 0 : 2 + meta.length)
+  sink.busy = true
   sink.begin(room)
   try {
     codec.encode(value, sink)
   } catch (error) {
     sink.reset()
     throw localRefusal(error)
+  } finally {
+    sink.busy = false
   }
   return { buffer: sink.buffer, start: sink.start, end: sink.position, meta }
 }

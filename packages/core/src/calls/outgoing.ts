@@ -131,7 +131,7 @@ export class OutgoingCall implements Outlet, Startable {
     if (scope?.cancelled === true) throw local('cancelled', 'the handler that calls was cancelled')
     if (scope !== undefined)
       this.leave = scope.whenCancelled(() => this.cancel('the handler that called was cancelled'))
-    if (this.deadlineAt !== Infinity) this.runtime.timers.arm(this.timer, this.deadlineAt - now)
+    if (this.deadlineAt !== Infinity) this.runtime.timers.armAt(this.timer, this.deadlineAt)
   }
 
   private encode(input: unknown, options: OutgoingOptions): void {

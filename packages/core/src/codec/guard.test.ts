@@ -159,6 +159,7 @@ describe('refused', () => {
     expect(verdict('d4 00 01'), 'undefined in another form').toBe('ext')
     expect(verdict('c7 01 00 00'), 'undefined in another form').toBe('ext')
     expect(verdict('c7 04 ff 00000000'), 'timestamp in another form').toBe('ext')
+    expect(verdict(`c8 000c ff ${'00'.repeat(12)}`), 'timestamp in another form').toBe('ext')
     expect(verdict('d7 ff ee6b2800 00000000'), 'a billion nanoseconds').toBe('ext')
     expect(verdict('c7 0c ff 3b9aca00 0000000000000000'), 'a billion nanoseconds').toBe('ext')
     expect(verdict('c7 0c ff 00000000 000007dba8218001'), 'later than a Date').toBe('ext')

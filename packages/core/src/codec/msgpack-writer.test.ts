@@ -154,6 +154,22 @@ describe('bytes', () => {
     }
   })
 
+  test('text whose header turns out longer than that of ASCII, at every distance from the end', () => {
+    // 250 characters in 260 bytes, in front of the end of the sink's first buffer.
+    const text = 'a'.repeat(240) + 'é'.repeat(10)
+    for (let room = 0; room < 300; room += 1) {
+      const out = new ByteSink()
+      out.begin(0)
+      const padding = new Uint8Array(out.buffer.length - room)
+      out.append(padding)
+      any.encode(text, out)
+      const at = out.start + padding.length
+      const got = decodeValue(out.buffer, at, out.position, limits)
+      if (got !== text) expect.fail(`${room} bytes before the end`)
+      expect(out.position - at).toBe(263)
+    }
+  })
+
   test('many maps with undefined properties in a sink that grows: each count is at its place', () => {
     const value = Array.from({ length: 5_000 }, (_, id) => ({
       id,
@@ -175,6 +191,7 @@ describe('refused when encoding', () => {
   test.each([
     ['a lone surrogate', 'x\uD800y', 'utf8'],
     ['a lone low surrogate', '\uDC00', 'utf8'],
+    ['two low surrogates', '\uDC00\uDC00', 'utf8'],
     ['a high surrogate at the end', 'x\uDBFF', 'utf8'],
     ['a lone surrogate in a long text', `${'x'.repeat(100)}\uD800`, 'utf8'],
     ['an own key __proto__', JSON.parse('{"__proto__": 1}'), 'proto'],
@@ -268,6 +285,44 @@ describe('refused when encoding', () => {
     }
     expect(() => encodeValue(failing)).toThrow(TypeError)
     expect(roundTrip([1])).toEqual([1])
+  })
+
+  test('limits hold behind a getter that encodes by itself', () => {
+    const strict = msgpackCodec({ maxDepth: 2, maxNodes: 8, maxKeys: 8 }).of(undefined)
+    const out = new ByteSink()
+    const reasonFor = (after: unknown): unknown => {
+      out.begin(0)
+      const value = {
+        get first() {
+          return encodeValue([[[1]]]).length
+        },
+        after,
+      }
+      try {
+        return strict.encode(value, out)
+      } catch (error) {
+        return (error as CodecError).reason
+      }
+    }
+    expect(reasonFor([1, 2])).toBe(undefined)
+    expect(reasonFor([1, 2, 3, 4])).toBe('nodes')
+    expect(reasonFor([[1]])).toBe('depth')
+  })
+
+  test('a large value leaves no memory behind', async () => {
+    const used = async (): Promise<number> => {
+      // Buffers are given back some turns after the collection that found them.
+      for (let turn = 0; turn < 3; turn += 1) {
+        globalThis.gc!()
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      return process.memoryUsage().arrayBuffers
+    }
+    encodeValue(1)
+    const before = await used()
+    const { length } = encodeValue(new Uint8Array(8 * 1024 * 1024))
+    expect(length).toBe(8 * 1024 * 1024 + 5)
+    expect((await used()) - before).toBeLessThan(1024 * 1024)
   })
 
   test('never stale memory: every refused view is refused before a byte of it is written [threat C4]', () => {

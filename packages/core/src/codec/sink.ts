@@ -12,6 +12,8 @@ export class ByteSink {
   buffer: Uint8Array<ArrayBuffer>
   /** Where the next byte goes. */
   position = 0
+  /** Set by whoever is in the middle of a frame. */
+  busy = false
   /** Where the frame begun last starts. */
   start = 0
   /** Bytes in front of it that belong to it as well: for its head, and for the link. */
