@@ -38,6 +38,8 @@ function crossings({ source, dependencies }) {
   return dependencies
     .filter(({ module }) => module.startsWith('.'))
     .filter(({ resolved }) => packageOf(resolved) !== home)
+    // What tests share lies outside of the packages.
+    .filter(({ resolved }) => !(source.endsWith('.test.ts') && resolved.startsWith('tests/')))
     .map(({ module }) => `import-by-name: ${source} -> ${module}`)
 }
 
