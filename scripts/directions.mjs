@@ -35,12 +35,14 @@ process.exitCode = problems.length === 0 ? 0 : 1
 function crossings({ source, dependencies }) {
   const home = packageOf(source)
   if (home === undefined) return []
-  return dependencies
-    .filter(({ module }) => module.startsWith('.'))
-    .filter(({ resolved }) => packageOf(resolved) !== home)
-    // What tests share lies outside of the packages.
-    .filter(({ resolved }) => !(source.endsWith('.test.ts') && resolved.startsWith('tests/')))
-    .map(({ module }) => `import-by-name: ${source} -> ${module}`)
+  return (
+    dependencies
+      .filter(({ module }) => module.startsWith('.'))
+      .filter(({ resolved }) => packageOf(resolved) !== home)
+      // What tests share lies outside of the packages.
+      .filter(({ resolved }) => !(source.endsWith('.test.ts') && resolved.startsWith('tests/')))
+      .map(({ module }) => `import-by-name: ${source} -> ${module}`)
+  )
 }
 
 function packageOf(path) {

@@ -14,7 +14,9 @@ const kit: TransportKit = {
 afterEach(() => channel.port1.close())
 
 describe('the transport of the guide', () => {
-  for (const { title, run } of transportSuite(kit)) test(title, run)
+  test.each([...transportSuite(kit)])('$title', async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined()
+  })
 
   test('is less than 100 lines of code', () => {
     const lines = readFileSync(new URL('own-transport.ts', import.meta.url), 'utf8').split('\n')

@@ -16,13 +16,13 @@ export function messagePort(endpoint: MessagePort | Worker): Transport {
       endpoint.postMessage(port2, [port2])
       return portLink(port1, maxFrame)
     },
-    async listen({ onLink, maxFrame, maxConnections }) {
+    async listen(options) {
       let open = 0
       const accept = (port: MessagePort): void => {
-        if (open >= maxConnections) return port.close()
+        if (open >= options.maxConnections) return port.close()
         open += 1
         port.on('close', () => (open -= 1))
-        onLink(portLink(port, maxFrame))
+        options.onLink(portLink(port, options.maxFrame))
       }
       endpoint.on('message', accept)
       return { address: 'thread', port: 0, close: async () => void endpoint.off('message', accept) }

@@ -1,4 +1,4 @@
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { memory } from './memory.ts'
 import { transportSuite, type TransportCase } from './transport-suite.ts'
 
@@ -13,5 +13,7 @@ function cases(): readonly TransportCase[] {
 }
 
 describe('memory()', () => {
-  for (const { title, run } of cases()) test(title, run)
+  test.each([...cases()])('$title', async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined()
+  })
 })

@@ -27,4 +27,8 @@ export {
   type RawFrame,
 } from './raw-frames.ts'
 export { fromMsgpack, toMsgpack } from './raw-msgpack.ts'
-export { webSocketFrame, type RawWebSocketFrame, type RawWebSocketOptions } from './raw-websocket.ts'
+export {
+  webSocketFrame,
+  type RawWebSocketFrame,
+  type RawWebSocketOptions,
+} from './raw-websocket.ts'

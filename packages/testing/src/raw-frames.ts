@@ -40,7 +40,12 @@ export function prefixed(frame: Uint8Array): Uint8Array {
 }
 
 /** The header, then whatever is given. */
-export function rawFrame(type: number, flags: number, id: number, ...body: Uint8Array[]): Uint8Array {
+export function rawFrame(
+  type: number,
+  flags: number,
+  id: number,
+  ...body: Uint8Array[]
+): Uint8Array {
   return joined(Uint8Array.of(type, flags), u32(id), ...body)
 }
 
@@ -156,7 +161,11 @@ export function valueOf({ body }: RawFrame): unknown {
 }
 
 /** A GOAWAY taken apart. */
-export function goAwayOf({ body }: RawFrame): { code: number; lastAcceptedId: number; map: unknown } {
+export function goAwayOf({ body }: RawFrame): {
+  code: number
+  lastAcceptedId: number
+  map: unknown
+} {
   const view = new DataView(body.buffer, body.byteOffset, body.byteLength)
   return { code: body[0]!, lastAcceptedId: view.getUint32(4), map: fromMsgpack(body.subarray(8)) }
 }

@@ -12,7 +12,8 @@ export function toMsgpack(value: unknown): Uint8Array {
 export function fromMsgpack(bytes: Uint8Array): unknown {
   const reader = new Reader(bytes)
   const value = reader.value()
-  if (reader.at !== bytes.length) throw new Error(`${bytes.length - reader.at} bytes after the value`)
+  if (reader.at !== bytes.length)
+    throw new Error(`${bytes.length - reader.at} bytes after the value`)
   return value
 }
 
@@ -26,7 +27,8 @@ function encoded(value: unknown): number[] {
     const bytes = new TextEncoder().encode(value)
     return [...head(bytes.length, [0xa0, 32], [0xd9, 0xda, 0xdb]), ...bytes]
   }
-  if (value instanceof Uint8Array) return [...head(value.length, [0, 0], [0xc4, 0xc5, 0xc6]), ...value]
+  if (value instanceof Uint8Array)
+    return [...head(value.length, [0, 0], [0xc4, 0xc5, 0xc6]), ...value]
   if (Array.isArray(value))
     return [...head(value.length, [0x90, 16], [0, 0xdc, 0xdd]), ...value.flatMap(encoded)]
   const entries = Object.entries(value)
@@ -50,7 +52,8 @@ function integer(value: number): number[] {
   if (value >= 0 && value < 0x80) return [value]
   if (value < 0 && value >= -32) return [value & 0xff]
   if (value >= 0 && value < 0x1_0000_0000) return [0xce, ...bigEndian(BigInt(value), 4)]
-  if (value >= -0x8000_0000 && value < 0) return [0xd2, ...bigEndian(BigInt.asUintN(32, BigInt(value)), 4)]
+  if (value >= -0x8000_0000 && value < 0)
+    return [0xd2, ...bigEndian(BigInt.asUintN(32, BigInt(value)), 4)]
   return double(value)
 }
 
@@ -121,7 +124,8 @@ class Reader {
 
   private unsigned(length: number): number {
     let value = 0
-    for (const end = this.step(length) + length; length > 0; length -= 1) value = value * 256 + this.bytes[end - length]!
+    for (const end = this.step(length) + length; length > 0; length -= 1)
+      value = value * 256 + this.bytes[end - length]!
     return value
   }
 

@@ -1,11 +1,27 @@
 import { Packr } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
-import { hex, RawPeer, RawServer, rawData, rawPing, rawRequest, toHex, fromMsgpack, toMsgpack } from './node.ts'
+import {
+  hex,
+  RawPeer,
+  RawServer,
+  rawData,
+  rawPing,
+  rawRequest,
+  toHex,
+  fromMsgpack,
+  toMsgpack,
+} from './node.ts'
 
 describe('a raw client and a raw server', () => {
-  test.each([['a byte stream', false], ['a WebSocket', true]])('exchange frames over %s', async (_, ws) => {
+  test.each([
+    ['a byte stream', false],
+    ['a WebSocket', true],
+  ])('exchange frames over %s', async (_, ws) => {
     const server = await RawServer.listen({ ws })
-    const [client, peer] = await Promise.all([RawPeer.connect({ port: server.port, ws }), server.accept()])
+    const [client, peer] = await Promise.all([
+      RawPeer.connect({ port: server.port, ws }),
+      server.accept(),
+    ])
     client.sendFrames(rawPing(), rawRequest({ id: 1, method: 'a.b', value: { x: 1 } }))
     expect(await peer.nextOf(0x10)).toMatchObject({ flags: 0x0a, id: 1 })
     peer.sendFrames(rawData(1, 'x'.repeat(70_000), true))
@@ -25,9 +41,32 @@ test('frames are those of the protocol, byte for byte', () => {
 })
 
 const values = [
-  null, true, false, 0, 1, 127, 128, 65_536, 2 ** 32 - 1, 2 ** 40, -1, -32, -33, -(2 ** 31), -(2 ** 40), 1.5,
-  '', 'a', 'é'.repeat(20), 'b'.repeat(300), 'c'.repeat(70_000),
-  [], [1, [2, [3]]], Array.from({ length: 20 }, (_, at) => at), {}, { a: { b: 'c' } },
+  null,
+  true,
+  false,
+  0,
+  1,
+  127,
+  128,
+  65_536,
+  2 ** 32 - 1,
+  2 ** 40,
+  -1,
+  -32,
+  -33,
+  -(2 ** 31),
+  -(2 ** 40),
+  1.5,
+  '',
+  'a',
+  'é'.repeat(20),
+  'b'.repeat(300),
+  'c'.repeat(70_000),
+  [],
+  [1, [2, [3]]],
+  Array.from({ length: 20 }, (_, at) => at),
+  {},
+  { a: { b: 'c' } },
   Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`k${at}`, at])),
 ]
 

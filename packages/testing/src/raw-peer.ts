@@ -21,7 +21,9 @@ export interface RawAddress {
   /** A unix socket. */
   readonly path?: string
   readonly tls?: tls.ConnectionOptions
-  readonly ws?: boolean | { readonly path?: string; readonly headers?: Readonly<Record<string, string | undefined>> }
+  readonly ws?:
+    | boolean
+    | { readonly path?: string; readonly headers?: Readonly<Record<string, string | undefined>> }
 }
 
 type Binding = 'stream' | 'client' | 'server'
@@ -104,7 +106,8 @@ export class RawPeer {
   async handshake(map: Readonly<Record<string, unknown>> = {}): Promise<RawFrame> {
     this.sendFrames(rawHello(map))
     const frame = await this.next()
-    if (frame.type !== 0x02) throw new Error(`frame 0x${frame.type.toString(16)} instead of WELCOME`)
+    if (frame.type !== 0x02)
+      throw new Error(`frame 0x${frame.type.toString(16)} instead of WELCOME`)
     return frame
   }
 
@@ -144,7 +147,8 @@ export class RawPeer {
     this.http = this.bytes.toString('latin1', 0, end + 4)
     this.bytes = this.bytes.subarray(end + 4)
     // A refusal is an answer too; what follows it is no WebSocket.
-    if (this.binding === 'client' && !this.http.startsWith('HTTP/1.1 101')) return void this.socket.end()
+    if (this.binding === 'client' && !this.http.startsWith('HTTP/1.1 101'))
+      return void this.socket.end()
     this.upgrading = false
     if (this.binding === 'server') this.socket.write(upgradeAnswer(this.http))
   }

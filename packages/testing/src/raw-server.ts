@@ -12,7 +12,11 @@ export class RawServer {
   private readonly onPeer: (listener: () => void) => void
   private taken = 0
 
-  private constructor(server: net.Server, peers: RawPeer[], onPeer: (listener: () => void) => void) {
+  private constructor(
+    server: net.Server,
+    peers: RawPeer[],
+    onPeer: (listener: () => void) => void,
+  ) {
     this.server = server
     this.peers = peers
     this.onPeer = onPeer

@@ -28,7 +28,11 @@ export function webSocketFrame(payload: Uint8Array, options: RawWebSocketOptions
   const { opcode = 2, fin = true, masked, rsv = 0 } = options
   const size = payload.length
   const length =
-    size < 126 ? [size] : size < 65_536 ? [126, size >>> 8, size & 0xff] : [127, 0, 0, 0, 0, size >>> 24, (size >>> 16) & 0xff, (size >>> 8) & 0xff, size & 0xff]
+    size < 126
+      ? [size]
+      : size < 65_536
+        ? [126, size >>> 8, size & 0xff]
+        : [127, 0, 0, 0, 0, size >>> 24, (size >>> 16) & 0xff, (size >>> 8) & 0xff, size & 0xff]
   length[0]! |= masked ? 0x80 : 0
   const head = Buffer.from([(fin ? 0x80 : 0) | rsv | opcode, ...length])
   if (!masked) return Buffer.concat([head, payload])
@@ -58,7 +62,10 @@ export function readWebSocketFrame(
   const payload = Uint8Array.from(bytes.subarray(body, body + size))
   if (masked) payload.forEach((byte, index) => (payload[index] = byte ^ bytes[at + (index % 4)]!))
   const fin = (bytes[0]! & 0x80) !== 0
-  return { frame: { opcode: bytes[0]! & 0x0f, fin, masked, payload }, rest: bytes.subarray(body + size) }
+  return {
+    frame: { opcode: bytes[0]! & 0x0f, fin, masked, payload },
+    rest: bytes.subarray(body + size),
+  }
 }
 
 /** A good upgrade request, with headers changed; undefined takes one out. */
@@ -76,7 +83,9 @@ export function upgradeRequest(
     'Sec-WebSocket-Protocol': 'callbox.v1',
     ...headers,
   }
-  const lines = Object.entries(all).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]))
+  const lines = Object.entries(all).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}: ${value}`],
+  )
   return `GET ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`
 }
 
@@ -84,7 +93,9 @@ export function upgradeRequest(
 export function upgradeAnswer(request: string): string {
   const key = /^sec-websocket-key: *(\S+)/im.exec(request)?.[1]
   if (key === undefined) throw new Error('no Sec-WebSocket-Key')
-  const accept = createHash('sha1').update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest('base64')
+  const accept = createHash('sha1')
+    .update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+    .digest('base64')
   return [
     'HTTP/1.1 101 Switching Protocols',
     'Upgrade: websocket',

@@ -21,7 +21,7 @@ import {
 export interface TransportCase {
   readonly title: string
   /** Rejects if the transport does not keep its contract. */
-  run(): Promise<void>
+  readonly run: () => Promise<void>
 }
 
 /** The cases that hold for this transport. The longest takes the transport's own close timeout. */

@@ -43,7 +43,10 @@ interface Listening {
   readonly error: Promise<unknown>
 }
 
-async function listen(transport: Transport, options: Partial<ListenOptions> = {}): Promise<Listening> {
+async function listen(
+  transport: Transport,
+  options: Partial<ListenOptions> = {},
+): Promise<Listening> {
   let onLink: (link: Link) => void = () => undefined
   let onError: (error: unknown) => void = () => undefined
   const link = new Promise<Link>((resolve) => {
@@ -87,7 +90,10 @@ describe('bytes on the wire', () => {
   test('every frame has its length in front, all of one flush in one piece', async () => {
     const server = await RawServer.listen()
     releases.push(() => server.close())
-    const [link, peer] = await Promise.all([dial(tcp({ host, port: server.port })), server.accept()])
+    const [link, peer] = await Promise.all([
+      dial(tcp({ host, port: server.port })),
+      server.accept(),
+    ])
     heard(link)
     const chunk = new Promise<string>((resolve) =>
       peer.socket.once('data', (bytes: Buffer) => resolve(bytes.toString('hex'))),
@@ -98,7 +104,9 @@ describe('bytes on the wire', () => {
     const apart = hex('00000000 120000000005')
     link.write(apart, 4, 10)
     link.flush()
-    expect(await chunk).toBe('00000006120000000001' + '00000006120000000003' + '00000006120000000005')
+    expect(await chunk).toBe(
+      '00000006120000000001' + '00000006120000000003' + '00000006120000000005',
+    )
   })
 
   test('what comes with the end of the peer is delivered, then the link is clean', async () => {
@@ -155,8 +163,12 @@ describe('dial', () => {
   test('rejects with the cause where nobody listens', async () => {
     const { listener } = await listen(tcp({ host, port: 0 }))
     await listener.close()
-    await expect(dial(tcp({ host, port: listener.port }))).rejects.toMatchObject({ code: 'ECONNREFUSED' })
-    await expect(dial(unix({ path: '/nonexistent/callbox.sock' }))).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(dial(tcp({ host, port: listener.port }))).rejects.toMatchObject({
+      code: 'ECONNREFUSED',
+    })
+    await expect(dial(unix({ path: '/nonexistent/callbox.sock' }))).rejects.toMatchObject({
+      code: 'ENOENT',
+    })
   })
 
   test('an abort on the way rejects with its reason', async () => {
@@ -176,7 +188,9 @@ describe('dial', () => {
 
 test('listening on a port in use rejects with EADDRINUSE', async () => {
   const { listener } = await listen(tcp({ host, port: 0 }))
-  await expect(listen(tcp({ host, port: listener.port }))).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  await expect(listen(tcp({ host, port: listener.port }))).rejects.toMatchObject({
+    code: 'EADDRINUSE',
+  })
 })
 
 describe('unix sockets', () => {
@@ -214,18 +228,36 @@ describe('TLS', () => {
   const client = ca.issue({ name: 'client' })
 
   test.each([
-    ['another host name', ca.issue({ name: 'server', hosts: ['other.example'] }), 'ERR_TLS_CERT_ALTNAME_INVALID'],
-    ['an expired certificate', ca.issue({ name: 'server', hosts: [host], days: -1 }), 'CERT_HAS_EXPIRED'],
-    ['an unknown authority', authority('another').issue({ name: 'server', hosts: [host] }), 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+    [
+      'another host name',
+      ca.issue({ name: 'server', hosts: ['other.example'] }),
+      'ERR_TLS_CERT_ALTNAME_INVALID',
+    ],
+    [
+      'an expired certificate',
+      ca.issue({ name: 'server', hosts: [host], days: -1 }),
+      'CERT_HAS_EXPIRED',
+    ],
+    [
+      'an unknown authority',
+      authority('another').issue({ name: 'server', hosts: [host] }),
+      'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    ],
   ])('%s: the dial rejects [case C28]', async (_, certified, code) => {
-    const { listener, error } = await listen(tls({ host, port: 0, ...certified }), { handshakeMs: 100 })
-    await expect(dial(tls({ host, port: listener.port, ca: ca.cert }))).rejects.toMatchObject({ code })
+    const { listener, error } = await listen(tls({ host, port: 0, ...certified }), {
+      handshakeMs: 100,
+    })
+    await expect(dial(tls({ host, port: listener.port, ca: ca.cert }))).rejects.toMatchObject({
+      code,
+    })
     // The server's half of the handshake is given up in its own time.
     await error
   })
 
   test('the verified certificate of a client is in its peer [case C27]', async () => {
-    const { listener, link } = await listen(tls({ host, port: 0, ...server, ca: ca.cert, requestCert: true }))
+    const { listener, link } = await listen(
+      tls({ host, port: 0, ...server, ca: ca.cert, requestCert: true }),
+    )
     const near = await dial(tls({ host, port: listener.port, ca: ca.cert, ...client }))
     heard(near)
     const far = await link
@@ -237,7 +269,9 @@ describe('TLS', () => {
   test('without requestCert, or unverified where that is let in, there is none [case C27]', async () => {
     const stranger = authority('another').issue({ name: 'stranger' })
     for (const options of [{}, { requestCert: true, rejectUnauthorized: false }]) {
-      const { listener, link } = await listen(tls({ host, port: 0, ...server, ca: ca.cert, ...options }))
+      const { listener, link } = await listen(
+        tls({ host, port: 0, ...server, ca: ca.cert, ...options }),
+      )
       heard(await dial(tls({ host, port: listener.port, ca: ca.cert, ...stranger })))
       const far = await link
       heard(far)

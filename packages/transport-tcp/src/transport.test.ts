@@ -2,7 +2,7 @@ import { transportSuite, type TransportKit } from '@callbox/testing'
 import { rmSync, mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { authority } from '../../../tests/certificates.ts'
 import { tcp, tls, unix } from './index.ts'
 
@@ -37,5 +37,7 @@ describe.each([
   ['tls()', overTls],
   ['unix()', overUnix],
 ])('%s', (_, kit) => {
-  for (const { title, run } of transportSuite(kit)) test(title, run)
+  test.each([...transportSuite(kit)])('$title', async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined()
+  })
 })

@@ -1,5 +1,5 @@
 import { transportSuite, type TransportKit } from '@callbox/testing'
-import { describe, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { authority } from '../../../tests/certificates.ts'
 import { ws } from './index.ts'
 
@@ -24,5 +24,7 @@ describe.each([
   ['ws()', plain],
   ['ws() over TLS', secure],
 ])('%s', (_, kit) => {
-  for (const { title, run } of transportSuite(kit)) test(title, run)
+  test.each([...transportSuite(kit)])('$title', async ({ run }) => {
+    await expect(run()).resolves.toBeUndefined()
+  })
 })

@@ -3,7 +3,7 @@
 //   out -> an ERROR frame without anything that was not meant for the caller; an RpcError
 // An undeclared throw leaves as `internal` with an id: no text, no stack. The cause stays here.
 
-import { isRpcError, RpcError, codeOf, type Code } from '../base/errors.ts'
+import { isRpcError, RpcError, codeOf, type Code, type Processed } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import { decodeValue, encodeValue } from '../codec/msgpack.ts'
 import type { MethodDefinition } from '../contract/kinds.ts'
@@ -145,17 +145,24 @@ function hex(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-/** What a caller's failed upload means: an ERROR for the callee, and the error of the call here. */
-export function failureOfUpload(thrown: unknown): {
+/**
+ * What a caller's failed upload means: an ERROR for the callee, and the error of the call here.
+ * `processed`: what this side knows of the handler; an item that is refused here says nothing of it.
+ */
+export function failureOfUpload(
+  thrown: unknown,
+  processed: Processed,
+): {
   readonly fields: { readonly code: Code; readonly flags: number }
   readonly body: Uint8Array
   readonly error: RpcError
 } {
   if (isRpcError(thrown)) {
-    const { code, message } = thrown
-    return { fields: { code, flags: 0 }, body: encodeValue([plainText(message)]), error: thrown }
+    const { code, message, tag, data, cause } = thrown
+    const error = new RpcError(code, message, { tag, data, cause, processed })
+    return { fields: { code, flags: 0 }, body: encodeValue([plainText(message)]), error }
   }
   // The text of an unknown throw stays here, in this direction too.
-  const error = new RpcError('cancelled', 'the items to send threw', { cause: thrown })
+  const error = new RpcError('cancelled', 'the items to send threw', { cause: thrown, processed })
   return { fields: { code: 'cancelled', flags: 0 }, body: encodeValue(['']), error }
 }

@@ -262,7 +262,7 @@ export class OutgoingCall implements Outlet, Startable {
   /** The upload cannot go on: the handler's input throws, and the call fails here. */
   failUpload(error: unknown): void {
     if (this.settled) return
-    const failure = failureOfUpload(error)
+    const failure = failureOfUpload(error, this.processed)
     if (this.id !== 0) {
       this.writer!.drop()
       this.calls?.session.writeStream(errorFrame(this.id, failure.fields, failure.body))

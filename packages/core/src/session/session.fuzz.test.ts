@@ -55,7 +55,13 @@ const golden = readFileSync(new URL('../../../../tests/golden/frames.txt', impor
   .filter((line) => line !== '' && !line.startsWith('#'))
   .map((line) => Buffer.from(line.split(/ +/).slice(1).join(''), 'hex'))
 
-const limits = { maxFrame: 66_560, maxMessage: 4_194_304, maxMeta: 8_192, maxCalls: 256, window: 262_144 }
+const limits = {
+  maxFrame: 66_560,
+  maxMessage: 4_194_304,
+  maxMeta: 8_192,
+  maxCalls: 256,
+  window: 262_144,
+}
 const hello = helloFrame(
   encodeValue({
     client: { name: 'fuzz', version: '' },
@@ -78,7 +84,8 @@ function mutated(random: () => number, id: number): Uint8Array {
   if (random() < 0.4) return frame
   for (let change = 0; change <= pick(3); change += 1) frame[pick(frame.length)] = pick(256)
   if (random() < 0.1) return frame.subarray(0, pick(frame.length) + 1)
-  if (random() < 0.1) return Uint8Array.from([...frame, ...Array.from({ length: pick(40) }, () => pick(256))])
+  if (random() < 0.1)
+    return Uint8Array.from([...frame, ...Array.from({ length: pick(40) }, () => pick(256))])
   return frame
 }
 
@@ -123,9 +130,16 @@ test(
     let answered = 0
     try {
       while (sent < sizes.fuzzFrames) {
-        const link = await transport.dial({ signal: new AbortController().signal, maxFrame: 66_560 })
+        const link = await transport.dial({
+          signal: new AbortController().signal,
+          maxFrame: 66_560,
+        })
         let open = true
-        link.open({ onFrame: () => undefined, onDrain: () => undefined, onClose: () => (open = false) })
+        link.open({
+          onFrame: () => undefined,
+          onDrain: () => undefined,
+          onClose: () => (open = false),
+        })
         link.write(hello.buffer.slice(), hello.start, hello.end)
         link.flush()
         await turn()
