@@ -100,7 +100,7 @@ function portLink(port: MessagePort, maxFrame: number): Link {
         port.postMessage('end')
       }
       // A thread that hangs must not hold up this one.
-      const timer = setTimeout(() => link.abort('close timeout'), 2_000)
+      const timer = setTimeout(() => link.abort('close timeout'), 1_000)
       await gone
       clearTimeout(timer)
     },

@@ -82,7 +82,7 @@ class MemoryLink implements Link {
       this.other.inbox.push('end')
       this.other.deliverSoon()
       // A reader that has paused will not see the end: the link's own close timeout.
-      const timer = setTimeout(() => this.abort('close timeout'), 2_000)
+      const timer = setTimeout(() => this.abort('close timeout'), 1_000)
       void this.whenClosed.then(() => clearTimeout(timer))
     }
     await this.whenClosed

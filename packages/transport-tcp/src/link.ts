@@ -15,7 +15,7 @@ import {
 import type { Socket } from 'node:net'
 
 /** How long a polite close waits for the peer before the socket is destroyed. */
-const closeTimeoutMs = 2_000
+const closeTimeoutMs = 1_000
 
 /** Ranges below this are copied together: cheaper than one more entry of a `writev`. */
 const copyBelow = 4_096

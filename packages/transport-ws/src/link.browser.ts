@@ -7,7 +7,7 @@ import type { Link, LinkClose, LinkHandler, Peer } from '@callbox/core/internal'
 
 /** A browser tells nobody when it has sent: while something is unsent it is asked this often. */
 const pollMs = 4
-const closeTimeoutMs = 2_000
+const closeTimeoutMs = 1_000
 
 export class BrowserLink implements Link {
   readonly peer: Peer

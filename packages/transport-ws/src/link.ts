@@ -19,7 +19,7 @@ import { Parser } from './parser.ts'
 import { closeFrame, controlFrame, headerBytesFor, writeFrameHeader } from './writer.ts'
 
 /** How long a polite close waits for the peer before the socket is destroyed. */
-const closeTimeoutMs = 2_000
+const closeTimeoutMs = 1_000
 /** A peer that sends pings and never reads holds at most this much of our memory. */
 const maxUnsentForPong = 64 * 1024
 /** A Callbox frame over more WebSocket frames than this is not honest. */
