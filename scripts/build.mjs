@@ -52,11 +52,20 @@ async function buildJavaScript({ path, entries }) {
 
 function emitDeclarations({ path, folder }) {
   const options = [
-    ...['--noEmit', 'false', '--emitDeclarationOnly'],
-    ...['--rootDir', join(path, 'src'), '--outDir', join(path, 'dist')],
-    ...['--incremental', 'false', '--tsBuildInfoFile', 'null'],
+    '--noEmit',
+    'false',
+    '--emitDeclarationOnly',
+    '--rootDir',
+    join(path, 'src'),
+    '--outDir',
+    join(path, 'dist'),
+    '--incremental',
+    'false',
+    '--tsBuildInfoFile',
+    'null',
     // Siblings are read as their users read them: by dist/.
-    ...['--customConditions', 'null'],
+    '--customConditions',
+    'null',
   ]
   // By path: node_modules/.bin/tsc is TypeScript 6.
   const args = ['node_modules/typescript7/bin/tsc', '-p', folder, ...options]

@@ -108,7 +108,7 @@ test('[case C40] the server calls the page', async () => {
 /** Bytes in use after a forced collection; the flags that give both are set in vitest.config.ts. */
 function usedBytes(): number {
   const { gc, performance: timing } = globalThis as unknown as {
-    gc(): void
+    gc: () => void
     performance: { memory: { usedJSHeapSize: number } }
   }
   gc()

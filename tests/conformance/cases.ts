@@ -8,7 +8,7 @@ export type Caller = ClientCallsOf<typeof conf>
 
 export interface Case {
   readonly title: string
-  run(caller: Caller): Promise<void>
+  readonly run: (caller: Caller) => Promise<void>
 }
 
 async function* items<T>(...all: readonly T[]): AsyncGenerator<T> {
@@ -149,7 +149,7 @@ export const cases: readonly Case[] = [
   {
     title: '[case C41] an event that does not fit in a frame fails here',
     async run(caller) {
-      const { note } = caller as unknown as { note(value: unknown): Promise<void> }
+      const { note } = caller as unknown as { note: (value: unknown) => Promise<void> }
       const [error] = await safe(note({ n: 1, text: 'x'.repeat(66_000) }))
       expect(error).toMatchObject({ code: 'resource_exhausted', processed: 'no' })
     },

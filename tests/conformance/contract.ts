@@ -1,23 +1,7 @@
 // The methods of the shared cases: the same in both directions, so that either side may be caller.
 
-import {
-  bidi,
-  Bytes,
-  clientStream,
-  contract,
-  event,
-  serverStream,
-  Timestamp,
-  unary,
-} from '@callbox/core'
+import { bidi, Bytes, clientStream, contract, event, serverStream, unary } from '@callbox/core'
 import * as T from 'typebox'
-
-export const Values = T.Object({
-  bytes: Bytes(),
-  at: Timestamp(),
-  big: T.BigInt(),
-  any: T.Unknown(),
-})
 
 const methods = {
   nothing: unary({}),

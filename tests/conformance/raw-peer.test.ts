@@ -1,7 +1,7 @@
 // Cases that need a peer which breaks rules, over TCP and WebSocket. The raw peer shares no code with
 // the framework.
 
-import { createClient, RpcError, safe } from '@callbox/client'
+import { createClient, safe, type RpcError } from '@callbox/client'
 import { contractHash } from '@callbox/core'
 import { createServer, implement, silent, type Server } from '@callbox/server'
 import {

@@ -132,6 +132,7 @@ function viewOf(method: Method, options: OutgoingOptions): OutgoingView {
     kind: method.definition.kind,
     metadata: options.metadata ?? {},
     // Of the platform that the user compiles for; core itself knows none.
+    // oxlint-disable-next-line typescript/no-unnecessary-type-assertion
     signal: (options.signal ?? newAbortController().signal) as unknown as Signal,
     deadline: options.timeoutMs ?? method.definition.timeoutMs,
   }

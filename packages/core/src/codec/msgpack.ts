@@ -4,12 +4,15 @@
 //   out -> payload bytes; values that own their memory
 // Checks no schema.
 
-import { Unpackr } from '#msgpackr'
+import * as library from '#msgpackr'
+import type * as msgpackr from 'msgpackr'
 import { CodecError, type Codec, type SchemaCodec } from './codec.ts'
 import { checkMsgpack, sameKey, type GuardLimits, type Scan } from './guard.ts'
 import { writeMsgpack } from './msgpack-writer.ts'
 import { ByteSink } from './sink.ts'
 
+// The entry that only decodes has its types from the whole of the library.
+const { Unpackr } = library as unknown as Pick<typeof msgpackr, 'Unpackr'>
 const unpackr = new Unpackr({
   useRecords: false,
   mapsAsObjects: true,

@@ -125,12 +125,3 @@ export function readU32(bytes: Uint8Array, at: number): number {
     ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0
   )
 }
-
-const typeNames = new Map<number, string>(
-  Object.entries(FrameType).map(([name, type]) => [type, name.toUpperCase()]),
-)
-
-/** `REQUEST`, or `0x60` for a type that this version does not know. For logs and errors. */
-export function typeName(type: number): string {
-  return typeNames.get(type) ?? `0x${type.toString(16).padStart(2, '0')}`
-}
