@@ -13,7 +13,7 @@ const show = (line: string): void => console.log(line)
 let anvilSeen = (): void => undefined
 const stockServer = createStock((line) => {
   say(line)
-  if (line.includes('anvil')) anvilSeen()
+  if (line.includes('x anvil')) anvilSeen()
 })
 const stockListener = await stockServer.listen(tcp({ port: 0 }))
 const stockClient = createClient({ stock }, tcp({ port: stockListener.port }))

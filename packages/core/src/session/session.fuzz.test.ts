@@ -95,15 +95,21 @@ function send(link: Link, frame: Uint8Array): void {
   link.write(buffer, frameRoom, buffer.length)
 }
 
-function usedBytes(): number {
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** The least of some collections: what the first one frees lets finalizers free the rest. */
+async function usedBytes(): Promise<number> {
   const { gc } = globalThis as { gc?: () => void }
   if (gc === undefined) throw new Error('run with --expose-gc')
-  gc()
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
+  let least = Infinity
+  for (let round = 0; round < 5; round += 1) {
+    await turn()
+    gc()
+    const { heapUsed, external } = process.memoryUsage()
+    least = Math.min(least, heapUsed + external)
+  }
+  return least
 }
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 test(
   `${sizes.fuzzFrames} mutated frames: no uncaught error, no memory kept, others unaffected`,
@@ -153,10 +159,9 @@ test(
           expect(await honest.target.m('still here')).toBe('still here')
           answered += 1
         }
-        if (before === 0 && sent >= 10_000) before = usedBytes()
+        if (before === 0 && sent >= 10_000) before = await usedBytes()
       }
-      await turn()
-      expect(usedBytes() - before).toBeLessThan(2 * 1024 * 1024)
+      expect((await usedBytes()) - before).toBeLessThan(2 * 1024 * 1024)
       expect(answered).toBeGreaterThan(sizes.fuzzFrames / 20_000)
       expect(internal).toEqual([])
       expect(uncaught).toEqual([])
