@@ -1,6 +1,8 @@
 // Serves `probe` to pages: started by Vitest before the browser.
 
-import { createServer, implementFor, silent, type Server } from '@callbox/server'
+import { createServer, implement, implementFor, silent, type Server } from '@callbox/server'
+import { conf } from '../conformance/contract.ts'
+import { handlers } from '../conformance/handlers.ts'
 import { probe } from './contract.ts'
 
 const cancelled = new Set<string>()
@@ -58,7 +60,8 @@ export function createProbe(): Server {
     },
   })
   return createServer({
-    services: [service],
+    services: [service, implement(conf, handlers())],
+    limits: 'internal',
     authenticate: () => ({ notes: [] as string[] }),
     logger: silent,
   })
