@@ -127,6 +127,17 @@ describe.each(['tcp', 'ws'])('a raw client over %s', (name) => {
     await isRefused(peer, protocol)
   })
 
+  // A WebSocket has no prefix: its own lengths are tested where it is parsed.
+  const lengths = [
+    ['[case C5] a length shorter than a header', '00000005 1200000000'],
+    ['[case C6] a length of 66,561', '00010401'],
+  ] as const
+  test.each(name === 'tcp' ? lengths : [])('%s', async (_, bytes) => {
+    const peer = await shaken()
+    peer.send(hex(bytes))
+    await isRefused(peer, protocol)
+  })
+
   test('[case C24] equal hashes: no names, ids by sorted name', async () => {
     const peer = await connect()
     const { body } = await peer.handshake({ contracts: [['conf', contractHash(conf)]] })

@@ -5,6 +5,7 @@
 // other in one slab leave as one range, without a copy.
 
 import {
+  ConnectionError,
   PrefixParser,
   frameRoom,
   type Link,
@@ -199,7 +200,11 @@ export class SocketLink implements Link {
       work()
     } catch (error) {
       this.error ??= error
-      this.abort(textOf(error))
+      const { handler } = this
+      if (!(error instanceof ConnectionError) || handler?.onViolation === undefined)
+        return this.abort(textOf(error))
+      this.deaf = true
+      handler.onViolation(error)
     }
   }
 }

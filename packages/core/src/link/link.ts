@@ -4,6 +4,8 @@
 //   out -> frames as byte ranges, backpressure, one final close
 // Knows nothing of what a frame means.
 
+import type { ConnectionError } from '../base/errors.ts'
+
 /**
  * Bytes in front of every frame handed to `Link.write` that belong to the link while it sends:
  * TCP puts its length prefix there, so that frames lying behind each other leave without a copy.
@@ -42,6 +44,11 @@ export interface LinkHandler {
   onFrame(buffer: Uint8Array, start: number, end: number): void
   /** What was unsent has left: more may be written. */
   onDrain(): void
+  /**
+   * The peer broke a rule of the transport's framing, and nothing more will be delivered: the owner
+   * may say so, then closes or aborts. Without this the link aborts itself.
+   */
+  onViolation?(error: ConnectionError): void
   /** The link is gone; called exactly once, also after `close` and `abort`. */
   onClose(close: LinkClose): void
 }

@@ -107,6 +107,9 @@ export class Session {
     parts.link.open({
       onFrame: (buffer, start, end) => this.receive(buffer, start, end),
       onDrain: () => this.onDrain(),
+      // Before HELLO it is a stranger, who would not understand.
+      onViolation: (error) =>
+        this.state === 'opening' ? parts.link.abort(error.reason) : this.fail(error),
       onClose: (close) => this.onClose(close),
     })
   }
