@@ -99,7 +99,7 @@ export class ClientConnection implements CallStarter {
       runtime: options.runtime,
       session,
       peer: welcome.limits,
-      ids: idsOfClient(contracts, welcome.methods),
+      ids: idsOfClient(contracts, welcome.methods, options.strictContract),
       role: 'client',
       dispatcher: dispatcher(welcome),
       owner: this.ownerOf(session),

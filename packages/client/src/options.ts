@@ -29,6 +29,11 @@ export interface ClientOptions {
   readonly interceptors?: readonly ClientInterceptor[] | undefined
   /** `validate` of `@callbox/core/validate`: inputs and outputs are checked on this side too. */
   readonly validate?: Validate | undefined
+  /**
+   * Refuses methods whose schemas differ from the server's with `contract_mismatch`. Default false:
+   * each side checks with its own, so that rolling deploys go on working.
+   */
+  readonly strictContract?: boolean | undefined
   /** A preset, or single limits. Default `internet`. */
   readonly limits?: LimitsOption | undefined
   /** Takes what happened that no call reports: dropped events, throwing listeners. */
@@ -42,6 +47,7 @@ export interface ResolvedOptions {
   readonly identity: { readonly name: string; readonly version: string }
   readonly credential: () => unknown
   readonly interceptors: readonly ClientInterceptor[]
+  readonly strictContract: boolean
 }
 
 /** Throws RangeError for limits that cannot be. */
@@ -64,5 +70,6 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
     // The user's function, of which only the result travels.
     credential: typeof credential === 'function' ? (credential as () => unknown) : () => credential,
     interceptors: options.interceptors ?? [],
+    strictContract: options.strictContract ?? false,
   }
 }

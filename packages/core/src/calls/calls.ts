@@ -8,7 +8,7 @@ import { Queue } from '../base/queue.ts'
 import { decodeUtf8 } from '../base/utf8.ts'
 import { MessageFields } from '../frames/fields.ts'
 import { Flag, FrameType, headerBytes, readU32 } from '../frames/frame.ts'
-import { ByName, Unserved, type MethodIds, type PeerLimits } from '../session/handshake.ts'
+import { ByName, Changed, Unserved, type MethodIds, type PeerLimits } from '../session/handshake.ts'
 import type { Session, SessionEnd, SessionOwner } from '../session/session.ts'
 import { Events, OutgoingEvent } from './events.ts'
 import { failure, failureFrame, readFailure, type WireFailure } from './failure.ts'
@@ -139,7 +139,13 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   refOf(method: Method): MethodRef | undefined {
     const id = this.ids.get(method.entry)
     if (id === undefined || id === ByName) return method.nameBytes
-    return id === Unserved ? undefined : id
+    return id === Unserved || id === Changed ? undefined : id
+  }
+
+  refusalFor(method: Method): RpcError {
+    return this.ids.get(method.entry) === Changed
+      ? local('contract_mismatch', `the peer has other schemas for ${method.name}`)
+      : local('unimplemented', `the peer does not serve ${method.name}`)
   }
 
   onTransmit(call: OutgoingCall): void {

@@ -20,6 +20,8 @@ export interface Channel {
   readonly writerTerms: WriterTerms
   /** How the peer knows a method; undefined if it does not serve it. */
   refOf(method: Method): MethodRef | undefined
+  /** Why `refOf` has no answer. */
+  refusalFor(method: Method): RpcError
   /** Calls `listener` when the session is over; the result takes it back. */
   whenEnded(listener: () => void): () => void
 }

@@ -117,7 +117,7 @@ export class Events implements Outlet {
     const { peer, session, runtime } = this.calls
     const message = event.message!
     if (this.calls.refOf(event.method) === undefined)
-      return event.fail(local('unimplemented', `the peer does not serve ${event.method.name}`))
+      return event.fail(this.calls.refusalFor(event.method))
     const size = message.end - message.start + metaBytes(message.meta)
     if (size > peer.maxFrame - fieldsBytes)
       return event.fail(

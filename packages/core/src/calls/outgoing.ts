@@ -173,8 +173,7 @@ export class OutgoingCall implements Outlet, Startable {
     if (this.settled) return
     const message = this.message!
     const size = message.end - message.start
-    if (calls.refOf(this.method) === undefined)
-      return this.fail(local('unimplemented', `the peer does not serve ${this.method.name}`))
+    if (calls.refOf(this.method) === undefined) return this.fail(calls.refusalFor(this.method))
     if (size > calls.peer.maxMessage)
       return this.fail(overLimit('maxMessage', calls.peer.maxMessage))
     if (metaBytes(message.meta) > calls.peer.maxMeta)

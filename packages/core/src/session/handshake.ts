@@ -205,8 +205,10 @@ function methodStamps(value: unknown): MethodStamps | undefined {
 /** How a caller names a method to its peer. */
 export const Unserved = -2
 export const ByName = -1
+/** Its schemas differ, and this side wants none but its own. */
+export const Changed = -3
 
-/** Ids of one side's methods, by the method itself: an id, `ByName`, or `Unserved`. */
+/** Ids of one side's methods, by the method itself: an id, `ByName`, `Changed` or `Unserved`. */
 export type MethodIds = ReadonlyMap<NamedMethod, number>
 
 /**
@@ -216,6 +218,7 @@ export type MethodIds = ReadonlyMap<NamedMethod, number>
 export function idsOfClient(
   contracts: readonly AnyContract[],
   stamps: MethodStamps = {},
+  strict = false,
 ): MethodIds {
   const ids = new Map<NamedMethod, number>()
   let next = 0
@@ -231,7 +234,11 @@ export function idsOfClient(
       for (const entry of own) {
         const found = at.get(entry.name)
         if (found === undefined) ids.set(entry, Unserved)
-        else ids.set(entry, found.hash === methodHash(entry.method) ? found.id : ByName)
+        else
+          ids.set(
+            entry,
+            found.hash === methodHash(entry.method) ? found.id : strict ? Changed : ByName,
+          )
       }
       next += theirs.length
     }
