@@ -3,6 +3,7 @@
 //   out -> dist/*.js (ES modules, one for each entry, shared chunks), dist/*.d.ts beside them
 // JavaScript by tsup, declarations by TypeScript 7: tsup's own declarations need TypeScript 6.
 
+import './help.mjs'
 import { spawn } from 'node:child_process'
 import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'

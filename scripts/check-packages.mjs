@@ -3,6 +3,7 @@
 //   out -> one line a check, exit code 1 if one failed
 // Whether they run is for smoke.mjs.
 
+import './help.mjs'
 import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'

@@ -4,6 +4,7 @@
 // A cruise that sees no modules finds no violations either (it does so where TypeScript 7 is the
 // only `typescript`), so the modules seen are counted against the files there are.
 
+import './help.mjs'
 import { createRequire } from 'node:module'
 import { cruise } from 'dependency-cruiser'
 import extractTSConfig from 'dependency-cruiser/config-utl/extract-ts-config'

@@ -3,6 +3,7 @@
 //   out -> one line a check, exit code 1 if one failed
 // Types are stripped by esbuild, file by file: what runs is what a user's own build would give.
 
+import './help.mjs'
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

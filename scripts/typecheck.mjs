@@ -3,6 +3,7 @@
 //   out -> exit code; what is up to date is not checked again
 // The wrong uses that must not compile, and the budgets of instantiations, are in types.mjs.
 
+import './help.mjs'
 import { spawnSync } from 'node:child_process'
 import { root, workspacePackages } from './packages.mjs'
 

@@ -4,6 +4,7 @@
 // Three compilers read the same declarations, as the compilers of users do. A wrong use must fail
 // with the message that stands behind its directive, not only fail.
 
+import './help.mjs'
 import { spawn } from 'node:child_process'
 import {
   cpSync,
