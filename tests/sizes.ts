@@ -18,9 +18,9 @@ export interface Sizes {
 
 const table: Readonly<Record<SizesName, Sizes>> = {
   local: { fuzzBodies: 100_000, fuzzFrames: 100_000, fuzzStreams: 10_000, propertyRuns: 500 },
-  ci: { fuzzBodies: 100_000, fuzzFrames: 100_000, fuzzStreams: 100_000, propertyRuns: 2_000 },
+  ci: { fuzzBodies: 1_000_000, fuzzFrames: 100_000, fuzzStreams: 100_000, propertyRuns: 2_000 },
   nightly: {
-    fuzzBodies: 1_000_000,
+    fuzzBodies: 10_000_000,
     fuzzFrames: 1_000_000,
     fuzzStreams: 1_000_000,
     propertyRuns: 50_000,

@@ -22,7 +22,15 @@ import {
 import { ClientConnection } from './connection.ts'
 import { resolveOptions, type ClientOptions, type ResolvedOptions } from './options.ts'
 
-const reserved: ReadonlySet<string> = new Set(['handle', 'state', 'on', 'close', 'then', 'toJSON'])
+const reserved: ReadonlySet<string> = new Set([
+  'handle',
+  'state',
+  'on',
+  'close',
+  'inspect',
+  'then',
+  'toJSON',
+])
 
 /**
  * Makes a client. Connects on first use, and again whenever the connection is lost; calls made
@@ -65,6 +73,7 @@ export function createClient<const Cs extends { readonly [K in keyof Cs]: AnyCon
   const controls = {
     handle: (contract: AnyContract, handlers: object) => served.add(contract, handlers),
     on: (event: keyof ClientEvents, listener: () => void) => listeners.add(event, listener),
+    inspect: () => connection.snapshot(),
     close: () => connection.close(),
     [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]: () => connection.close(),
   }

@@ -61,9 +61,8 @@ async function attempt(parts: ConnectParts, signal: Signal): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const onAbort = (): void => link.abort(textOf(signal.reason))
     const settle = (): void => signal.removeEventListener('abort', onAbort)
-    const { clock, timers } = options.runtime
     const session = new Session(
-      { link, clock, timers, limits, role: 'client' },
+      { link, runtime: options.runtime, role: 'client' },
       {
         onFrame: (buffer, start, end) => {
           if (buffer[start] === FrameType.GoAway) return session.receiveGoAway(buffer, start, end)

@@ -19,6 +19,7 @@ import {
   type AnyContract,
   type CallsOwner,
   type CallStarter,
+  type ClientSnapshot,
   type Dispatcher,
   type Session,
   type SessionEnd,
@@ -174,6 +175,19 @@ export class ClientConnection implements CallStarter {
     if (this.state === 'closed') return
     this.state = change.state
     this.parts.onState(change)
+  }
+
+  snapshot(): ClientSnapshot {
+    const { retry, timers, memory } = this.parts.options.runtime
+    return {
+      state: this.state,
+      waiting: this.waiting.length,
+      connection: this.calls?.snapshot(),
+      leaving: this.leaving.size,
+      retryBudget: retry?.budget ?? 0,
+      timers: timers.length,
+      processBytes: memory.bytes,
+    }
   }
 
   /** Always settles: the transport's own close timeout is the longest it takes. Idempotent. */

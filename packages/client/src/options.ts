@@ -6,11 +6,14 @@ import type { ClientInterceptor } from '@callbox/core'
 import {
   ByteSink,
   clockOf,
+  Memory,
   msgpackCodec,
   resolveLimits,
+  RetryPolicy,
   Timers,
   type Clock,
   type LimitsOption,
+  type Metrics,
   type Report,
   type Runtime,
   type Validate,
@@ -38,6 +41,8 @@ export interface ClientOptions {
   readonly limits?: LimitsOption | undefined
   /** Takes what happened that no call reports: dropped events, throwing listeners. */
   readonly logger?: Report | undefined
+  /** Counts calls, retries, limits: `MetricsRegistry`, or what hands on to your own library. */
+  readonly metrics?: Metrics | undefined
   /** For tests: `VirtualClock` of `@callbox/testing`. */
   readonly clock?: Clock | undefined
 }
@@ -54,12 +59,16 @@ export interface ResolvedOptions {
 export function resolveOptions(options: ClientOptions): ResolvedOptions {
   const clock = options.clock ?? clockOf(globalThis)
   const limits = resolveLimits(options.limits)
+  const timers = new Timers(clock)
   const { credential } = options
   return {
     runtime: {
       clock,
-      timers: new Timers(clock),
+      timers,
       limits,
+      memory: new Memory(clock, timers, limits.processBudget),
+      metrics: options.metrics,
+      retry: new RetryPolicy(limits, () => clock.random()),
       codec: msgpackCodec(limits),
       sink: new ByteSink(),
       validate: options.validate,

@@ -2,7 +2,17 @@
 export { RpcError, type Code, type Processed, type RpcErrorOptions } from './base/errors.ts'
 export type { Limits, LimitsOption, LimitsPreset } from './base/limits.ts'
 export type { Report, ReportLevel } from './base/report.ts'
+export {
+  MetricsRegistry,
+  type CounterName,
+  type GaugeName,
+  type HistogramName,
+  type HistogramSnapshot,
+  type Metrics,
+  type MetricsSnapshot,
+} from './base/metrics.ts'
 export { isError, safe } from './calls/outcome.ts'
+export type { ClientSnapshot, ConnectionSnapshot, ServerSnapshot } from './calls/snapshot.ts'
 export type {
   CallChanges,
   CallOf,

@@ -11,6 +11,16 @@ export {
   type Processed,
 } from './base/errors.ts'
 export { resolveLimits, type Limits, type LimitsOption, type LimitsPreset } from './base/limits.ts'
+export { LagMonitor } from './base/lag.ts'
+export {
+  MetricsRegistry,
+  type CounterName,
+  type GaugeName,
+  type HistogramName,
+  type HistogramSnapshot,
+  type Metrics,
+  type MetricsSnapshot,
+} from './base/metrics.ts'
 export { Queue } from './base/queue.ts'
 export type { Report, ReportLevel } from './base/report.ts'
 export { Timer, Timers } from './base/timers.ts'
@@ -22,12 +32,17 @@ export { failure } from './calls/failure.ts'
 export type { Dispatcher, ServedMethod } from './calls/incoming.ts'
 export type { CallStarter, Startable } from './calls/channel.ts'
 export type { Ambient, CallScope, Runtime } from './calls/runtime.ts'
+export type { ClientSnapshot, ConnectionSnapshot, ServerSnapshot } from './calls/snapshot.ts'
 export { CodecError, type Codec, type RefusedReason, type SchemaCodec } from './codec/codec.ts'
 export { msgpackCodec } from './codec/msgpack.ts'
 export { ByteSink } from './codec/sink.ts'
+export { batchedBytes, writeBatch, type FrameRange } from './frames/batch.ts'
+export { RetryPolicy } from './calls/retry.ts'
+export { Memory } from './session/memory.ts'
 export type { Validate } from './codec/validator.ts'
 export { contractHash } from './contract/fingerprint.ts'
 export { methodsOf, type AnyContract } from './contract/contract.ts'
+export { lintContract, refuseProblems, type ContractProblem } from './contract/lint.ts'
 export { PrefixParser } from './frames/prefix.ts'
 export { FrameType, headerBytes } from './frames/frame.ts'
 export { Dispatch, type DispatchParts } from './handlers/dispatch.ts'
@@ -63,4 +78,4 @@ export {
   type PeerLimits,
   type WelcomeTerms,
 } from './session/handshake.ts'
-export { Session, type SessionEnd } from './session/session.ts'
+export { Session, type SessionEnd, type SessionRuntime } from './session/session.ts'

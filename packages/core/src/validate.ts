@@ -5,7 +5,11 @@
 // generation is forbidden TypeBox interprets the schema instead, some thousand times slower.
 
 import { Compile } from 'typebox/compile'
+import { Check, Errors } from 'typebox/value'
 import type { SchemaValidator, Validate } from './codec/validator.ts'
+import { Explainer, type Finding, type Tools } from './explain.ts'
+
+const tools: Tools = { compile: Compile, check: Check, errors: Errors }
 
 const validators = new WeakMap<object, SchemaValidator>()
 
@@ -21,6 +25,7 @@ export const validate: Validate = (schema) => {
 
 class Compiled implements SchemaValidator {
   private compiled: ReturnType<typeof Compile> | undefined
+  private explainer: Explainer | undefined
   private bare = false
   private readonly schema: object
 
@@ -34,7 +39,7 @@ class Compiled implements SchemaValidator {
     // A property that is undefined is absent on the wire; TypeBox knows that of named ones only.
     const sent = this.bare || hasUndefined(value, 0) ? asSent(value, this.bare, 0) : value
     if ((this.bare || sent !== value) && compiled.Check(sent)) return undefined
-    return describe(compiled.Errors(sent))
+    return describe((this.explainer ??= new Explainer(this.schema, tools)).findings(sent))
   }
 
   private compile(): ReturnType<typeof Compile> {
@@ -86,15 +91,6 @@ function isContainer(value: unknown): value is object {
     value !== null &&
     (Array.isArray(value) || Object.prototype.toString.call(value) === '[object Object]')
   )
-}
-
-/** What TypeBox says of one broken rule; `message` speaks of the schema, never of the value. */
-interface Finding {
-  readonly keyword: string
-  readonly schemaPath: string
-  readonly instancePath: string
-  readonly message: string
-  readonly params: object
 }
 
 const maxPath = 256

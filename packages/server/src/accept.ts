@@ -54,10 +54,10 @@ class Accept {
     this.options = options
     this.link = link
     this.hooks = hooks
-    const { clock, timers, limits } = options.runtime
+    const { timers, limits } = options.runtime
     timers.arm(this.timer, limits.handshakeMs)
     this.session = new Session(
-      { link, clock, timers, limits, role: 'server' },
+      { link, runtime: options.runtime, role: 'server' },
       {
         onFrame: (buffer, from, to) => this.onFrame(buffer, from, to),
         onEnd: (reason) => {

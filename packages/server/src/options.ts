@@ -7,6 +7,8 @@ import {
   ByteSink,
   clockOf,
   contractOfService,
+  LagMonitor,
+  Memory,
   msgpackCodec,
   resolveLimits,
   servedMethods,
@@ -14,9 +16,11 @@ import {
   type AnyContract,
   type Clock,
   type LimitsOption,
+  type Metrics,
   type Report,
   type Runtime,
   type ServedMethod,
+  type ServerSnapshot,
   type ServiceOptions,
   type Transport,
 } from '@callbox/core/internal'
@@ -38,6 +42,8 @@ export interface ServerOptions<S extends readonly Service<never>[], Context> ext
   readonly version?: string | undefined
   /** Called for every client that has been let in. */
   readonly onConnection?: ((connection: Connection) => void) | undefined
+  /** Counts calls, limits, connections: `MetricsRegistry`, or what hands on to your own library. */
+  readonly metrics?: Metrics | undefined
   /** For tests: `VirtualClock` of `@callbox/testing`. */
   readonly clock?: Clock | undefined
 }
@@ -63,6 +69,8 @@ export interface Server {
    * closes every connection. Always settles; idempotent.
    */
   close(options?: CloseOptions): Promise<void>
+  /** What is open and held at this moment: for status pages, and tests that count. */
+  inspect(): ServerSnapshot
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -76,6 +84,8 @@ export interface Served {
 
 export interface ResolvedOptions {
   readonly runtime: Runtime
+  /** Watched while the server listens: over `limits.maxLagMs` new calls are refused. */
+  readonly lag: LagMonitor
   readonly served: Served
   readonly identity: { readonly name: string; readonly version: string; readonly epoch: string }
   readonly authenticate: ((hello: never) => unknown) | undefined
@@ -83,16 +93,24 @@ export interface ResolvedOptions {
   readonly onConnection: (connection: Connection) => void
 }
 
+/** What a call that is refused for overload is told to wait, in milliseconds. */
+const overloadRetryMs = 1_000
+
 /** Throws TypeError for services that cannot be, RangeError for limits. */
 export function resolveOptions(
   options: ServerOptions<readonly Service<never>[], never>,
 ): ResolvedOptions {
   const clock = options.clock ?? clockOf(globalThis)
   const limits = resolveLimits(options.limits)
+  const timers = new Timers(clock)
+  const lag = new LagMonitor(clock, limits)
   const runtime: Runtime = {
     clock,
-    timers: new Timers(clock),
+    timers,
     limits,
+    memory: new Memory(clock, timers, limits.processBudget),
+    metrics: options.metrics,
+    overload: () => (lag.overloaded ? overloadRetryMs : undefined),
     codec: msgpackCodec(limits),
     sink: new ByteSink(),
     validate,
@@ -102,6 +120,7 @@ export function resolveOptions(
   const epoch = Buffer.from(clock.randomBytes(8)).toString('hex')
   return {
     runtime,
+    lag,
     served: serveAll(runtime, options.services),
     identity: { name: options.name ?? 'callbox', version: options.version ?? '', epoch },
     authenticate: options.authenticate,

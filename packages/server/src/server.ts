@@ -8,6 +8,7 @@ import {
   type AuthenticateIfNeeded,
   type Link,
   type Needs,
+  type ServerSnapshot,
   type Session,
   type Transport,
 } from '@callbox/core/internal'
@@ -63,6 +64,7 @@ class CallboxServer implements Server {
       maxConnections: limits.maxConnections,
     })
     this.listeners.add(listener)
+    this.options.lag.start()
     return listener
   }
 
@@ -93,8 +95,22 @@ class CallboxServer implements Server {
     return (this.closing ??= this.shutDown(graceMs))
   }
 
+  inspect(): ServerSnapshot {
+    const { runtime, lag } = this.options
+    return {
+      listeners: this.listeners.size,
+      arriving: this.arriving.size,
+      connections: [...this.connections].map(({ calls }) => calls.snapshot()),
+      timers: runtime.timers.length,
+      processBytes: runtime.memory.bytes,
+      lagMs: lag.medianMs,
+    }
+  }
+
   private async shutDown(graceMs: number): Promise<void> {
     await Promise.all([...this.listeners].map((listener) => listener.close()))
+    this.listeners.clear()
+    this.options.lag.stop()
     await Promise.all([
       ...[...this.connections].map((connection) => connection.close(graceMs)),
       ...[...this.arriving].map((session) => session.close()),

@@ -32,8 +32,21 @@ export interface Limits {
   readonly maxFed: number
   /** Unsent bytes at a link above which the peer is a slow consumer and is cut. */
   readonly maxUnsent: number
-  /** Milliseconds without progress of unsent bytes after which the peer is a slow consumer. */
+  /** Milliseconds without progress of unsent bytes (1 KiB per 10 s) after which it is one, too. */
   readonly stallMs: number
+  /**
+   * Bytes that a connection may hold decoded, and that it may be granted beyond the initial windows.
+   * Default: the larger of 8 MiB and twice `maxMessage`.
+   */
+  readonly receiveBudget: number
+  /** Bytes that all connections of this process may hold together. */
+  readonly processBudget: number
+  /** Milliseconds that a REQUEST may wait for the budget before it is refused. */
+  readonly admissionMs: number
+  /** Calls that the peer may cancel or spoil at first; 100 more each second, 1 for each that ends well. */
+  readonly resetBudget: number
+  /** AUTH, LIMITS and tiny CREDIT of the peer that are free at first; one more each second. */
+  readonly controlBudget: number
   /** Milliseconds from accept to an authenticated HELLO, over all layers; bytes do not extend it. */
   readonly handshakeMs: number
   /** Milliseconds within which a frame whose first byte has come must be complete. */
@@ -60,6 +73,18 @@ export interface Limits {
   readonly reconnectMs: number
   /** Longest delay of reconnecting, in milliseconds. */
   readonly maxReconnectMs: number
+  /** Times that a call is sent at most, the first included. */
+  readonly maxAttempts: number
+  /** First delay of sending a call again, in milliseconds; doubles each time, with full jitter. */
+  readonly retryMs: number
+  /** Longest delay of sending a call again, in milliseconds. */
+  readonly maxRetryMs: number
+  /** Calls that a client may send again at first; a tenth more for each call that it makes. */
+  readonly retryBudget: number
+  /** Lag of the event loop above which a server refuses new calls, in milliseconds. */
+  readonly maxLagMs: number
+  /** Milliseconds for which the median lag must be above `maxLagMs`. */
+  readonly lagMs: number
   /** Milliseconds that one attempt to connect may take, handshake included. */
   readonly connectMs: number
   /** Connections of one listener at once. */
@@ -95,6 +120,11 @@ const internet: Limits = Object.freeze({
   maxFed: 64 * KiB,
   maxUnsent: 4 * MiB,
   stallMs: 30_000,
+  receiveBudget: 8 * MiB,
+  processBudget: 256 * MiB,
+  admissionMs: 5_000,
+  resetBudget: 200,
+  controlBudget: 10,
   handshakeMs: 5_000,
   frameMs: 30_000,
   replayRing: 4 * MiB,
@@ -108,6 +138,12 @@ const internet: Limits = Object.freeze({
   pingBurst: 10,
   reconnectMs: 250,
   maxReconnectMs: 30_000,
+  maxAttempts: 3,
+  retryMs: 100,
+  maxRetryMs: 2_000,
+  retryBudget: 10,
+  maxLagMs: 100,
+  lagMs: 1_000,
   connectMs: 10_000,
   maxConnections: 10_000,
 })
@@ -130,7 +166,8 @@ const ranges: Partial<Record<keyof Limits, readonly [number, number]>> = {
   maxFrame: [16 * KiB, 65 * KiB],
   window: [128 * KiB, 2 ** 31 - 1],
   replayRing: [256 * KiB, 2 ** 31 - 1],
-  maxMessage: [1, 2 ** 31 - 1],
+  maxMessage: [1, 2 ** 30],
+  receiveBudget: [0, 2 ** 31 - 1],
   // A slot cannot be promised that does not exist, and ids are counted below 2^30.
   maxCalls: [1, 2 ** 20],
 }
@@ -152,5 +189,8 @@ export function resolveLimits(option: LimitsOption = 'internet'): Limits {
       throw new RangeError(`limits.${name} must be an integer from ${least} to ${most}`)
     limits[name] = value
   }
+  // A message must fit beside another one that nobody has read.
+  if (single.receiveBudget === undefined)
+    limits['receiveBudget'] = Math.max(8 * MiB, 2 * limits['maxMessage']!)
   return Object.freeze(limits) as unknown as Limits
 }

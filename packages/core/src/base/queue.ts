@@ -34,6 +34,12 @@ export class Queue<T> {
     return this.count === 0 ? undefined : this.slots[this.head]
   }
 
+  /** The entry `index` places behind the oldest, which stays. */
+  at(index: number): T | undefined {
+    if (index >= this.count) return undefined
+    return this.slots[(this.head + index) & (this.slots.length - 1)]
+  }
+
   /** Takes the oldest entry. */
   shift(): T | undefined {
     if (this.count === 0) return undefined

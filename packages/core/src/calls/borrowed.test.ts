@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
 import { resolveLimits } from '../base/limits.ts'
+import { Timers } from '../base/timers.ts'
+import { VirtualClock } from '@callbox/testing'
+import { Ledger } from '../session/ledger.ts'
+import { Memory } from '../session/memory.ts'
+import { ReceiveBudget } from './budget.ts'
 import { ReceiveWindow } from './credit.ts'
 import { StreamReader } from './reader.ts'
 
@@ -12,13 +17,19 @@ test('an item that waits is a copy, also of a Buffer, whose slice would be a vie
         expect(bytes.buffer.byteLength).toBe(4)
         return Buffer.from(bytes.subarray(start, end)).toString('hex')
       },
-      grant: () => undefined,
+      nodes: () => 1,
       cancel: () => undefined,
       refuse: () => expect.unreachable('the item decodes'),
     },
-    new ReceiveWindow(limits.window),
     limits,
   )
+  const clock = new VirtualClock()
+  const memory = new Memory(clock, new Timers(clock), limits.processBudget, { bytes: 0 })
+  const ledger = new Ledger(memory)
+  const budget = new ReceiveBudget(limits.receiveBudget, memory)
+  const terms = { window: limits.window, budget, ledger }
+  const owner = { grant: () => undefined, waitedFor: false }
+  reader.attach(new ReceiveWindow(terms, owner), ledger)
   const chunk = Buffer.alloc(65_536, 0xaa)
   const fields = { total: -1, payloadStart: 100, metaStart: 100, metaEnd: 100 }
   expect(reader.receive(chunk, 0, fields as never, 104)).toBe('ok')

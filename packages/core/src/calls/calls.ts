@@ -4,17 +4,22 @@
 // One per session. What a single call does with its frames is in `outgoing.ts` and `incoming.ts`.
 
 import { ConnectionError, RpcError, codeOf, protocolError } from '../base/errors.ts'
-import { Queue } from '../base/queue.ts'
+import type { Limits } from '../base/limits.ts'
+import { TokenBucket } from '../base/token-bucket.ts'
 import { decodeUtf8 } from '../base/utf8.ts'
 import { MessageFields } from '../frames/fields.ts'
 import { Flag, FrameType, headerBytes, readU32 } from '../frames/frame.ts'
 import { ByName, Changed, Unserved, type MethodIds, type PeerLimits } from '../session/handshake.ts'
 import type { Session, SessionEnd, SessionOwner } from '../session/session.ts'
-import { Events, OutgoingEvent } from './events.ts'
+import { Admission, type Applicant } from './admission.ts'
+import { ReceiveBudget } from './budget.ts'
+import type { WindowTerms } from './credit.ts'
+import { Events, eventWindow, type OutgoingEvent } from './events.ts'
 import { failure, failureFrame, readFailure, type WireFailure } from './failure.ts'
 import type { CallStarter, SendingChannel, Startable } from './channel.ts'
 import {
   IncomingCall,
+  tryAgainMs,
   type Dispatcher,
   type ServedMethod,
   type ServingChannel,
@@ -24,7 +29,10 @@ import type { Method } from './method.ts'
 import { local, OutgoingCall } from './outgoing.ts'
 import type { Received } from './reader.ts'
 import type { Runtime } from './runtime.ts'
+import { Slots } from './slots.ts'
+import type { ConnectionSnapshot } from './snapshot.ts'
 import { CallTable, isAhead } from './table.ts'
+import { WindowTuner } from './tuner.ts'
 import type { WriterTerms } from './writer.ts'
 
 /** Who owns a session's calls: a client that may have another session later, or a server. */
@@ -48,6 +56,11 @@ export interface CallsParts {
   readonly owner: CallsOwner
 }
 
+/** Calls that the peer may cancel or spoil: so many come back each second. */
+const resetsPerSecond = 100
+/** CREDIT below this share of the window that its sender has announced is of no use to anyone. */
+const tinyShare = 1 / 64
+
 export class Calls implements SessionOwner, CallStarter, SendingChannel, ServingChannel {
   readonly runtime: Runtime
   readonly session: Session
@@ -55,17 +68,21 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   private readonly events: Events
   peer: PeerLimits
   writerTerms: WriterTerms
+  readonly windowTerms: WindowTerms
   private readonly ids: MethodIds
   private readonly owner: CallsOwner
   private readonly table: CallTable<OutgoingCall | IncomingCall>
   private readonly fields = new MessageFields()
   private acceptedId = 0
-  private readonly waiting = new Queue<Startable>()
+  private readonly slots: Slots
+  private readonly budget: ReceiveBudget
+  private readonly tuner: WindowTuner
+  private readonly admission: Admission
+  private readonly resets: TokenBucket
   /** Calls that wait for the link, without an id so far. */
   private readonly transmitting = new Set<OutgoingCall>()
   private readonly slotHolders = new Set<IncomingCall>()
   private readonly endListeners = new Set<() => void>()
-  private sending = 0
   private creditViolations = 0
   private state: 'open' | 'draining' | 'drained' | 'ended' = 'open'
   private whenIdle: (() => void) | undefined
@@ -79,7 +96,17 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     this.owner = parts.owner
     this.table = new CallTable(parts.role)
     this.writerTerms = this.newTerms()
+    const { clock, timers, limits, memory } = this.runtime
+    const { ledger } = this.session
+    this.budget = new ReceiveBudget(limits.receiveBudget, memory)
+    this.tuner = new WindowTuner(this.budget, limits.window, (done) => this.session.sample(done))
+    this.windowTerms = { window: limits.window, budget: this.budget, ledger, tuner: this.tuner }
     this.events = new Events(this)
+    this.slots = new Slots(this)
+    this.resets = new TokenBucket(limits.resetBudget, resetsPerSecond, clock.now())
+    const readyBytes = (): number => this.session.readyBytes
+    this.admission = new Admission({ clock, timers, limits, ledger, readyBytes })
+    ledger.onHeldReleased = () => this.onRelease()
   }
 
   private newTerms(): WriterTerms {
@@ -97,39 +124,43 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     return this.table.size + this.slotHolders.size
   }
 
+  /** What is open and held now. */
+  snapshot(): ConnectionSnapshot {
+    const { session, slots, admission, tuner, budget } = this
+    const { transport, remoteAddress } = session.link.peer
+    const { buffered, held, waiting, ring } = session.ledger
+    const { leastMs } = session.roundTrip
+    const made = [...this.table.values()].filter((call) => call instanceof OutgoingCall).length
+    return {
+      transport,
+      remoteAddress,
+      calls: {
+        made: made + this.transmitting.size + slots.queued,
+        waitingForSlot: slots.queued,
+        served: this.slotHolders.size,
+        waitingForBudget: admission.length,
+      },
+      eventsQueued: this.events.length,
+      queued: session.queued,
+      bytes: {
+        buffered,
+        held,
+        waiting,
+        ring,
+        unsent: session.unsent,
+        reserved: budget.reserved,
+      },
+      windows: { tuned: tuner.length, largest: tuner.largest, waiting: budget.length },
+      roundTripMs: leastMs === Infinity ? undefined : leastMs,
+    }
+  }
+
   // Calls of this side
 
   start(call: Startable): void {
     if (call.settled) return
     if (this.state === 'drained' || this.state === 'ended') return this.owner.takeBack([call])
-    // Events need no slot of the peer.
-    if (call instanceof OutgoingEvent) return call.transmit(this)
-    if (this.sending < this.peer.maxCalls && this.waiting.length === 0) return this.send(call)
-    const { maxQueuedCalls } = this.runtime.limits
-    if (this.waiting.length >= maxQueuedCalls)
-      return call.fail(
-        local('resource_exhausted', `more calls wait than maxQueuedCalls (${maxQueuedCalls})`),
-      )
-    this.waiting.push(call)
-  }
-
-  private send(call: Startable): void {
-    this.sending += 1
-    call.transmit(this)
-    if (call.settled) this.onSlotFree()
-  }
-
-  private onSlotFree(): void {
-    this.sending -= 1
-    while (this.sending < this.peer.maxCalls) {
-      const call = this.waiting.shift()
-      if (call === undefined) return
-      if (!call.settled) {
-        this.sending += 1
-        call.transmit(this)
-        if (call.settled) this.sending -= 1
-      }
-    }
+    this.slots.start(call)
   }
 
   sendEvent(event: OutgoingEvent): void {
@@ -161,7 +192,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     this.transmitting.delete(call)
     if (call.id !== 0) this.table.close(call.id, unused)
     if (this.state === 'ended') return
-    this.onSlotFree()
+    this.slots.free()
     this.checkIdle()
   }
 
@@ -177,7 +208,29 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
 
   releaseSlot(call: IncomingCall): void {
     if (!this.slotHolders.delete(call)) return
+    if (call.endedWell) this.resets.refund(1)
     this.checkIdle()
+  }
+
+  get dispatchIdle(): boolean {
+    return this.admission.length === 0
+  }
+
+  admit(applicant: Applicant, payload: Uint8Array, start: number, end: number): void {
+    this.admission.admit(applicant, payload, start, end)
+  }
+
+  /** The peer has cancelled or spoiled a call: cheap for it, not for this side (CVE-2023-44487). */
+  spendReset(): void {
+    if (!this.resets.spend(this.runtime.clock.now()))
+      this.session.fail(this.session.calm('resetBudget'))
+  }
+
+  /** Held values are gone: somebody may begin, and half a message may go on. */
+  private onRelease(): void {
+    if (this.admission.length === 0) return
+    this.admission.pump()
+    this.budget.favorOldest()
   }
 
   // Frames
@@ -223,8 +276,10 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     const refusal = this.refusalOf(method)
     if (refusal !== undefined) {
       this.table.allowLate(runtime.limits.window)
+      runtime.metrics?.count('calls_refused', refusal.code)
       return this.session.writeStream(failureFrame(id, refusal))
     }
+    runtime.metrics?.count('calls_served', method!.name)
     const call = new IncomingCall(this, id, method!)
     this.table.open(id, call)
     this.slotHolders.add(call)
@@ -239,18 +294,21 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   }
 
   private refusalOf(method: ServedMethod | undefined): WireFailure | undefined {
-    const { limits } = this.runtime
+    const { limits, overload, metrics } = this.runtime
     if (method === undefined || method.definition.kind === 'event')
       return failure('unimplemented', 'no such method', 'no')
-    if (this.slotHolders.size >= limits.maxCalls)
-      return failure('resource_exhausted', `over maxCalls (${limits.maxCalls})`, 'no')
-    if (this.fields.metaEnd - this.fields.metaStart > limits.maxMeta)
-      return failure(
-        'resource_exhausted',
-        `metadata is over maxMeta (${limits.maxMeta} bytes)`,
-        'no',
-      )
-    return undefined
+    if (this.slotHolders.size >= limits.maxCalls) {
+      metrics?.count('limit_hits', 'maxCalls')
+      return refusedBy('maxCalls', limits.maxCalls, tryAgainMs)
+    }
+    if (this.fields.metaEnd - this.fields.metaStart > limits.maxMeta) {
+      metrics?.count('limit_hits', 'maxMeta')
+      return refusedBy('maxMeta', limits.maxMeta)
+    }
+    const retryAfterMs = overload?.()
+    if (retryAfterMs === undefined) return undefined
+    metrics?.count('limit_hits', 'maxLagMs')
+    return failure('unavailable', 'overloaded: over limits.maxLagMs', 'no', retryAfterMs)
   }
 
   private onData(buffer: Uint8Array, start: number, end: number, flags: number, id: number): void {
@@ -295,6 +353,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     const call = this.table.find(id, this.runtime.limits.frameCost)
     if (call === undefined) return
     if (call instanceof OutgoingCall) return call.onCancel()
+    this.spendReset()
     const code = codeOf(buffer[start + headerBytes]!) ?? 'cancelled'
     call.onCancel(new RpcError(code, 'the caller gave the call up', { processed: 'yes' }))
   }
@@ -302,9 +361,12 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   private onCredit(buffer: Uint8Array, start: number, end: number, id: number): void {
     if (end - start !== headerBytes + 4) throw protocolError('malformed CREDIT')
     const bytes = readU32(buffer, start + headerBytes)
-    if (id === 0) return this.events.onCredit(bytes)
-    const call = this.table.find(id, this.runtime.limits.frameCost)
-    if (call !== undefined && !call.onCredit(bytes)) this.onCreditViolation(call)
+    if (id === 0) this.events.onCredit(bytes)
+    else {
+      const call = this.table.find(id, this.runtime.limits.frameCost)
+      if (call !== undefined && !call.onCredit(bytes)) return this.onCreditViolation(call)
+    }
+    if (bytes < (id === 0 ? eventWindow : this.peer.window) * tinyShare) this.session.spendControl()
   }
 
   private onNotify(
@@ -325,27 +387,18 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
       method === undefined ||
       method.definition.kind !== 'event' ||
       metaEnd - metaStart > runtime.limits.maxMeta
-    ) {
-      runtime.report('debug', 'event dropped', { reason: 'unknown method' })
-      return events.take(cost)
-    }
-    const running = this.dispatcher.notify(this, {
-      method,
-      buffer,
-      metaStart,
-      metaEnd,
-      payloadStart,
-      payloadEnd: end,
-    })
-    if (running === undefined) events.take(cost)
-    else void running.then(() => events.take(cost))
+    )
+      return events.drop(cost, 'unknown method, or over limits.maxMeta')
+    const meta = new Uint8Array(buffer.subarray(metaStart, metaEnd))
+    this.admission.admit(events.arrived(method, meta, cost), buffer, payloadStart, end)
   }
 
   private judge(call: OutgoingCall | IncomingCall, received: Received): void {
     if (received === 'ok') return
     if (received === 'beyond credit') return this.onCreditViolation(call)
-    const { maxMessage } = this.runtime.limits
-    const text = `message over maxMessage (${maxMessage} bytes)`
+    const { limits, metrics } = this.runtime
+    metrics?.count('limit_hits', 'maxMessage')
+    const text = `message over limits.maxMessage (${limits.maxMessage} bytes)`
     if (call instanceof IncomingCall)
       this.giveUp(call, failure('resource_exhausted', text, call.begun ? 'yes' : 'no'))
     else call.abandon(new RpcError('resource_exhausted', text, { processed: 'yes' }))
@@ -361,7 +414,13 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     else call.abandon(new RpcError('flow_control', text, { processed: 'yes' }))
   }
 
+  /** The caller has spoiled its call. */
   private giveUp(call: IncomingCall, wire: WireFailure): void {
+    this.endOne(call, wire)
+    this.spendReset()
+  }
+
+  private endOne(call: IncomingCall, wire: WireFailure): void {
     call.end(wire)
     call.abort(new RpcError(wire.code, 'the call was given up', { processed: 'yes' }))
   }
@@ -369,18 +428,13 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   // Session
 
   onWritable(): void {
-    // Outlets stand in the session's queue; nothing waits beside it.
+    if (this.admission.length > 0) this.admission.pump()
   }
 
   onLimits(limits: Partial<PeerLimits>): void {
     this.peer = { ...this.peer, ...limits }
     this.writerTerms = this.newTerms()
-    this.onSlotsRaised()
-  }
-
-  private onSlotsRaised(): void {
-    this.sending += 1
-    this.onSlotFree()
+    this.slots.sendWaiting()
   }
 
   onDrain(lastAcceptedId: number, reconnectAfterMs: number | undefined): void {
@@ -404,14 +458,12 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   }
 
   private takeWaiting(): readonly Startable[] {
-    const back: Startable[] = [...this.events.takeUnsent()]
-    for (let call = this.waiting.shift(); call !== undefined; call = this.waiting.shift())
-      if (!call.settled) back.push(call)
-    return back
+    return [...this.events.takeUnsent(), ...this.slots.takeBack()]
   }
 
   onEnd(end: SessionEnd): void {
     this.state = 'ended'
+    this.admission.close()
     const back: Startable[] = []
     const calls = [...this.table.values(), ...this.transmitting]
     this.table.clear()
@@ -450,7 +502,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
 
   /** Fails every call of the peer that still runs: the grace of a shutdown is over. */
   endIncoming(wire: WireFailure): void {
-    for (const call of this.slotHolders) this.giveUp(call, wire)
+    for (const call of this.slotHolders) this.endOne(call, wire)
   }
 
   /** Accepts no further calls; resolves when those that run have settled, handlers included. */
@@ -476,4 +528,9 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     this.whenIdle()
     this.whenIdle = undefined
   }
+}
+
+/** Over a limit, before the handler has begun. */
+function refusedBy(limit: keyof Limits, value: number, retryAfterMs?: number): WireFailure {
+  return failure('resource_exhausted', `over limits.${limit} (${value})`, 'no', retryAfterMs)
 }

@@ -9,6 +9,7 @@ import type { Session } from '../session/session.ts'
 import type { MethodRef } from './message.ts'
 import type { Method } from './method.ts'
 import type { Runtime } from './runtime.ts'
+import type { WindowTerms } from './credit.ts'
 import type { WriterTerms } from './writer.ts'
 
 /** One session, as every call sees it. */
@@ -18,6 +19,7 @@ export interface Channel {
   /** Receive limits that the peer states. */
   readonly peer: PeerLimits
   readonly writerTerms: WriterTerms
+  readonly windowTerms: WindowTerms
   /** How the peer knows a method; undefined if it does not serve it. */
   refOf(method: Method): MethodRef | undefined
   /** Why `refOf` has no answer. */

@@ -9,8 +9,11 @@ import { Timer } from '../base/timers.ts'
 import { creditFrame } from '../frames/fields.ts'
 import { FrameType } from '../frames/frame.ts'
 import type { Outlet, Readiness } from '../session/send-queue.ts'
-import type { CallStarter, Channel, SendingChannel, Startable } from './channel.ts'
-import { ReceiveWindow, SendCredit } from './credit.ts'
+import { nodeCost } from '../session/ledger.ts'
+import type { Applicant } from './admission.ts'
+import type { CallStarter, SendingChannel, Startable } from './channel.ts'
+import { ReceiveWindow, SendCredit, type WindowOwner } from './credit.ts'
+import type { IncomingEvent, ServedMethod, ServingChannel } from './incoming.ts'
 import { encodeMessage, metaBytes, writeHead, type Message } from './message.ts'
 import { writeMetadata } from './metadata.ts'
 import { checkValue, type Method } from './method.ts'
@@ -100,15 +103,29 @@ function checkEvent(runtime: Runtime, method: Method, input: unknown): void {
 }
 
 /** The events of one session, both ways. */
-export class Events implements Outlet {
+export class Events implements Outlet, WindowOwner {
   queued = false
-  private readonly calls: Channel
+  /** Nobody waits for half an event: they come whole. */
+  readonly waitedFor = false
+  private readonly calls: ServingChannel
   private readonly credit = new SendCredit(eventWindow)
-  private readonly window = new ReceiveWindow(eventWindow)
+  private readonly window: ReceiveWindow
   private waiting = new Queue<OutgoingEvent>()
 
-  constructor(calls: Channel) {
+  constructor(calls: ServingChannel) {
     this.calls = calls
+    const { budget, ledger } = calls.windowTerms
+    // Not tuned: both sides know its size.
+    this.window = new ReceiveWindow({ window: eventWindow, budget, ledger }, this)
+  }
+
+  /** Events that wait for credit or for the link. */
+  get length(): number {
+    return this.waiting.length
+  }
+
+  get readyBytes(): number {
+    return this.nextCost()
   }
 
   // Sending
@@ -197,9 +214,36 @@ export class Events implements Outlet {
       throw new ConnectionError('flow_control', 'events beyond their window')
   }
 
-  /** The handler has settled, or the event was dropped. */
-  take(cost: number): void {
-    const due = this.window.take(cost)
-    if (due > 0) this.calls.session.writeStream(creditFrame(0, due))
+  /** CREDIT is due. */
+  grant(bytes: number): void {
+    this.calls.session.writeStream(creditFrame(0, bytes))
+  }
+
+  /** Nobody handles it: only its credit goes back. */
+  drop(cost: number, reason: string): void {
+    this.calls.runtime.metrics?.count('events_dropped', 'unknown')
+    this.calls.runtime.report('debug', 'event dropped', { reason })
+    this.window.take(cost)
+  }
+
+  /** An event that wants its handler. Its credit goes back when that has settled. */
+  arrived(method: ServedMethod, meta: Uint8Array, cost: number): Applicant {
+    const { calls, window } = this
+    const event: IncomingEvent = { method, meta, nodes: 0 }
+    return {
+      codec: method.input,
+      gone: false,
+      start: (payload, start, end) => {
+        const running = calls.dispatcher.notify(calls, event, payload, start, end)
+        if (running === undefined) return window.take(cost)
+        const charge = nodeCost * event.nodes
+        const { ledger } = calls.session
+        ledger.hold(charge)
+        void running.then(() => {
+          ledger.hold(-charge)
+          window.take(cost)
+        })
+      },
+    }
   }
 }

@@ -122,6 +122,11 @@ export function readFailure(
   })
 }
 
+/** Whether an ERROR asks for the call not to be made again. */
+export function isFinal(bytes: Uint8Array, start: number, end: number): boolean {
+  return (parseError(bytes, start, end).flags & ErrorFlag.NoRetry) !== 0
+}
+
 function readBody(
   bytes: Uint8Array,
   start: number,

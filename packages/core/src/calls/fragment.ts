@@ -12,8 +12,10 @@ import type { ReceiveWindow } from './credit.ts'
 const firstBytes = 128 * 1024
 
 export class Assembly {
-  /** Bytes of window that the fragments so far have cost and that are not yet counted as taken. */
-  withheld = 0
+  /** What its fragments have cost of the window so far, in bytes. */
+  cost = 0
+  /** Of that: granted again on receipt. */
+  advanced = 0
   private readonly total: number
   private buffer: Uint8Array<ArrayBuffer>
   private length = 0
@@ -51,38 +53,41 @@ export type Step = 'more' | 'beyond credit' | 'over maxMessage' | Uint8Array<Arr
 export class WholeMessage {
   private readonly window: ReceiveWindow
   private readonly limits: { readonly maxMessage: number; readonly frameCost: number }
-  private readonly grant: (bytes: number) => void
   private assembly: Assembly | undefined
 
   constructor(
     window: ReceiveWindow,
     limits: { readonly maxMessage: number; readonly frameCost: number },
-    grant: (bytes: number) => void,
   ) {
     this.window = window
     this.limits = limits
-    this.grant = grant
   }
 
   /** Takes the next fragment. Throws ConnectionError for fragments that contradict each other. */
   receive(buffer: Uint8Array, flags: number, fields: MessageFields, end: number): Step {
+    const { window } = this
     const cost =
       end - fields.payloadStart + (fields.metaEnd - fields.metaStart) + this.limits.frameCost
-    if (!this.window.receive(cost)) return 'beyond credit'
+    if (!window.receive(cost)) return 'beyond credit'
     if ((flags & Flag.Cont) === 0) {
       if (this.assembly !== undefined) throw protocolError('a message begins inside another')
       if (fields.total > this.limits.maxMessage) return 'over maxMessage'
       this.assembly = new Assembly(fields.total)
+      window.beginMessage()
     }
-    if (this.assembly === undefined) throw protocolError('fragment of no message')
-    this.assembly.add(buffer, fields.payloadStart, end)
-    const due = this.window.take(cost)
-    if ((flags & Flag.More) === 0) return this.assembly.finish()
-    if (due > 0) this.grant(due)
-    return 'more'
-  }
-
-  get unused(): number {
-    return this.window.unused
+    const { assembly } = this
+    if (assembly === undefined) throw protocolError('fragment of no message')
+    assembly.add(buffer, fields.payloadStart, end)
+    assembly.cost += cost
+    if ((flags & Flag.More) !== 0) {
+      assembly.advanced += cost
+      window.advance(cost)
+      return 'more'
+    }
+    const whole = assembly.finish()
+    this.assembly = undefined
+    window.endMessage()
+    window.take(assembly.cost, assembly.advanced)
+    return whole
   }
 }

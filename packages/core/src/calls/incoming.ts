@@ -6,19 +6,22 @@
 
 import { isRpcError, RpcError } from '../base/errors.ts'
 import { Timer } from '../base/timers.ts'
+import type { SchemaCodec } from '../codec/codec.ts'
 import type { AnyContract } from '../contract/contract.ts'
 import { cancelFrame, creditFrame, type Frame, type MessageFields } from '../frames/fields.ts'
 import { Flag, FrameType } from '../frames/frame.ts'
 import type { AbortSignalLike } from '../link/link.ts'
-import { newAbortController, type AbortControllerLike } from './abort.ts'
+import { nodeCost } from '../session/ledger.ts'
+import type { Applicant } from './admission.ts'
+import { Cancellation } from './cancellation.ts'
 import type { Channel } from './channel.ts'
-import { ReceiveWindow } from './credit.ts'
+import { ReceiveWindow, type WindowOwner } from './credit.ts'
 import { failure, failureFrame, type WireFailure } from './failure.ts'
 import { WholeMessage } from './fragment.ts'
 import { metaBytes, writeHead, type Message } from './message.ts'
 import { readValue, type Method } from './method.ts'
 import { StreamReader, type Received } from './reader.ts'
-import type { CallScope, Runtime } from './runtime.ts'
+import type { CallScope } from './runtime.ts'
 import { fieldsBytes, overLimit, StreamWriter } from './writer.ts'
 
 /** A method with what serves it. */
@@ -34,13 +37,25 @@ export interface Dispatcher {
   byName(name: string): ServedMethod | undefined
   /** Decodes the first message of a call, checks it and runs the handler. Never throws. */
   start(call: IncomingCall, payload: Uint8Array, start: number, end: number): void
-  /** The same for an event; settles when the handler has. Never rejects. */
-  notify(channel: Channel, event: IncomingEvent): Promise<void> | undefined
+  /** The same for an event; settles when the handler has, undefined if it has. Never rejects. */
+  notify(
+    channel: Channel,
+    event: IncomingEvent,
+    payload: Uint8Array,
+    start: number,
+    end: number,
+  ): Promise<void> | undefined
 }
 
 /** A session, as calls of the peer see it. */
 export interface ServingChannel extends Channel {
   readonly dispatcher: Dispatcher
+  /** Whether no first message waits: one that is coming in is then waited for. */
+  readonly dispatchIdle: boolean
+  /** Starts a call now, or when there is room for it. The payload is borrowed. */
+  admit(applicant: Applicant, payload: Uint8Array, start: number, end: number): void
+  /** The peer has spoiled a call. */
+  spendReset(): void
   /** Over on the wire. `unused`: bytes that the peer may still send for the call. */
   closeIncoming(call: IncomingCall, unused: number): void
   /** The handler has settled and its answer has gone. */
@@ -51,15 +66,16 @@ export interface ServingChannel extends Channel {
 
 export interface IncomingEvent {
   readonly method: ServedMethod
-  /** Bytes of the META map, borrowed like the payload. */
-  readonly buffer: Uint8Array
-  readonly metaStart: number
-  readonly metaEnd: number
-  readonly payloadStart: number
-  readonly payloadEnd: number
+  /** A copy of the META map, empty without one. */
+  readonly meta: Uint8Array
+  /** What the dispatcher has decoded, for whoever charges it. */
+  nodes: number
 }
 
-export class IncomingCall implements CallScope {
+/** After how many milliseconds a caller may try again what found no room here. */
+export const tryAgainMs = 1_000
+
+export class IncomingCall implements CallScope, Applicant, WindowOwner {
   readonly id: number
   readonly method: ServedMethod
   readonly calls: ServingChannel
@@ -68,17 +84,23 @@ export class IncomingCall implements CallScope {
   meta: Uint8Array | undefined
   /** Items of the caller, where it streams. */
   readonly input: StreamReader<unknown> | undefined
-  cancelled = false
   /** The caller has sent END or ERROR: nothing may follow. */
   endedByCaller = false
   /** The handler has begun. */
   begun = false
-  private readonly window: ReceiveWindow
+  /** It was answered, with a value or with what the handler threw. */
+  endedWell = false
+  /** What its first message is charged while the handler runs, in bytes. */
+  private charge = 0
+  private holding = false
+  private startedAt = 0
+  /** Where its input arrives in more than one frame. */
+  private window: ReceiveWindow | undefined
+  /** What its REQUEST has cost, where that came in one frame. */
+  private spent = 0
   private request: WholeMessage | undefined
   private writer: StreamWriter | undefined
-  private controller: AbortControllerLike | undefined
-  private why: RpcError | undefined
-  private listeners: Set<() => void> | undefined
+  private readonly cancellation = new Cancellation()
   private inputOpen = true
   /** This side has told the caller to stop: what it may still send is late, and allowed for. */
   private inputWaived = false
@@ -93,8 +115,11 @@ export class IncomingCall implements CallScope {
     this.calls = calls
     this.id = id
     this.method = method
-    this.window = new ReceiveWindow(calls.runtime.limits.window)
-    if (method.streamsIn) this.input = this.newReader(calls.runtime)
+    if (method.streamsIn) {
+      this.window = new ReceiveWindow(calls.windowTerms, this)
+      this.input = this.newReader()
+      this.input.attach(this.window, calls.session.ledger)
+    }
   }
 
   // Receiving
@@ -107,15 +132,25 @@ export class IncomingCall implements CallScope {
     if (fields.metaEnd > fields.metaStart)
       this.meta = new Uint8Array(buffer.subarray(fields.metaStart, fields.metaEnd))
     if ((flags & Flag.More) !== 0) {
-      this.request = new WholeMessage(this.window, runtime.limits, (due) => this.grant(due))
+      this.window ??= new ReceiveWindow(this.calls.windowTerms, this)
+      this.request = new WholeMessage(this.window, runtime.limits)
       return this.onRequestFragment(buffer, flags, fields, end)
     }
+    const { window } = this
     const cost =
       end - fields.payloadStart + fields.metaEnd - fields.metaStart + runtime.limits.frameCost
-    this.window.receive(cost)
-    this.window.take(cost)
+    if (window === undefined) this.spent = cost
+    else {
+      window.receive(cost)
+      window.take(cost)
+    }
     this.onRequestEnd(flags, buffer, fields.payloadStart, end)
     return 'ok'
+  }
+
+  /** Bytes that the caller may still send. */
+  private get unused(): number {
+    return this.window?.unused ?? this.calls.windowTerms.window - this.spent
   }
 
   onData(buffer: Uint8Array, flags: number, fields: MessageFields, end: number): Received {
@@ -146,10 +181,41 @@ export class IncomingCall implements CallScope {
       return this.refuse(
         failure('invalid_argument', `${this.method.name} takes one input: END is missing`, 'no'),
       )
-    const left = this.deadlineAt - this.calls.runtime.clock.now()
-    if (left <= 0) return this.refuse(failure('deadline_exceeded', 'the deadline has passed', 'no'))
+    this.calls.admit(this, payload, start, end)
+  }
+
+  // As one that waits to begin
+
+  get codec(): SchemaCodec {
+    return this.method.streamsIn ? this.method.params : this.method.input
+  }
+
+  get gone(): boolean {
+    return this.closed
+  }
+
+  start(payload: Uint8Array, start: number, end: number): void {
+    this.startedAt = this.calls.runtime.clock.now()
+    if (this.deadlineAt <= this.startedAt)
+      return this.refuse(failure('deadline_exceeded', 'the deadline has passed', 'no'))
     this.calls.dispatcher.start(this, payload, start, end)
   }
+
+  /** Refuses a call whose handler has not begun. */
+  refuse(
+    wire: WireFailure = failure(
+      'resource_exhausted',
+      'over limits.receiveBudget for limits.admissionMs',
+      'no',
+      tryAgainMs,
+    ),
+  ): void {
+    this.waiveInput()
+    this.end(wire)
+    this.release()
+  }
+
+  // Receiving more
 
   /** The caller has sent everything. */
   onEnd(): void {
@@ -193,21 +259,26 @@ export class IncomingCall implements CallScope {
     return this.method.streamsOut ? this.output.grant(bytes) : true
   }
 
-  private grant(bytes: number): void {
+  grant(bytes: number): void {
     if (!this.closed) this.calls.session.writeStream(creditFrame(this.id, bytes))
   }
 
-  private newReader(runtime: Runtime): StreamReader<unknown> {
-    const { method } = this
+  /** Whether somebody waits for the message that is coming in. */
+  get waitedFor(): boolean {
+    return this.request === undefined ? this.input!.waitedFor : this.calls.dispatchIdle
+  }
+
+  private newReader(): StreamReader<unknown> {
+    const { method, calls } = this
+    const { runtime } = calls
     return new StreamReader<unknown>(
       {
         decode: (bytes, start, end) =>
           readValue(runtime, method.input, method.definition.input, bytes, start, end),
-        grant: (bytes) => this.grant(bytes),
+        nodes: () => method.input.nodes,
         cancel: () => this.stopUpload(),
         refuse: (error) => this.refuseItem(error),
       },
-      this.window,
       runtime.limits,
     )
   }
@@ -223,7 +294,7 @@ export class IncomingCall implements CallScope {
     if (!this.inputOpen) return
     this.inputOpen = false
     this.inputWaived = true
-    this.calls.allowLate(this.window.unused)
+    this.calls.allowLate(this.unused)
   }
 
   private refuseItem(error: unknown): RpcError {
@@ -231,19 +302,23 @@ export class IncomingCall implements CallScope {
     const refusal = new RpcError('invalid_argument', message, { processed: 'yes' })
     this.end(failure('invalid_argument', message, 'yes'))
     this.abort(refusal)
+    this.calls.spendReset()
     return refusal
   }
 
   // The handler
 
-  /** The handler begins. From here on the slot is held until it settles. */
-  begin(): void {
+  /** The handler begins, with so many nodes of so many bytes. The slot is held until it settles. */
+  begin(bytes: number, nodes: number): void {
+    this.charge = bytes + nodeCost * nodes
     this.begun = true
     this.running = true
   }
 
-  /** Lets the deadline cut the handler off; called if the handler has not settled at once. */
-  watchDeadline(): void {
+  /** The handler goes on after this turn: it is charged, and the deadline may cut it off. */
+  outlast(): void {
+    this.holding = true
+    this.calls.session.ledger.hold(this.charge)
     const { clock, timers, limits } = this.calls.runtime
     const unary = !this.method.streamsIn && !this.method.streamsOut
     const longest = unary ? clock.now() + limits.maxCallMs : Infinity
@@ -254,7 +329,11 @@ export class IncomingCall implements CallScope {
   /** The handler has returned, thrown, or ended its stream. */
   settled(): void {
     this.running = false
-    this.calls.runtime.timers.disarm(this.timer)
+    const { timers, metrics, clock } = this.calls.runtime
+    timers.disarm(this.timer)
+    if (this.holding) this.calls.session.ledger.hold(-this.charge)
+    this.holding = false
+    metrics?.observe('call_ms', clock.now() - this.startedAt, this.method.name)
     this.release()
   }
 
@@ -269,20 +348,17 @@ export class IncomingCall implements CallScope {
     return Math.max(0, this.deadlineAt - this.calls.runtime.clock.now())
   }
 
-  /** Made when it is first read. */
   get signal(): AbortSignalLike {
-    if (this.controller === undefined) {
-      this.controller = newAbortController()
-      if (this.why !== undefined) this.controller.abort(this.why)
-    }
-    return this.controller.signal
+    return this.cancellation.signal
+  }
+
+  get cancelled(): boolean {
+    return this.cancellation.cancelled
   }
 
   /** For calls made in the handler. */
   whenCancelled(listener: () => void): () => void {
-    this.listeners ??= new Set()
-    this.listeners.add(listener)
-    return () => this.listeners?.delete(listener)
+    return this.cancellation.subscribe(listener)
   }
 
   // Answering
@@ -293,7 +369,7 @@ export class IncomingCall implements CallScope {
     const { calls } = this
     const size = message.end - message.start
     if (size > calls.peer.maxMessage) throw overLimit('maxMessage', calls.peer.maxMessage)
-    this.decided = true
+    this.decided = this.endedWell = true
     this.stopUpload()
     if (
       this.writer === undefined &&
@@ -310,7 +386,7 @@ export class IncomingCall implements CallScope {
   /** The end of a stream, behind its items. */
   endItems(): void {
     if (this.decided) return
-    this.decided = true
+    this.decided = this.endedWell = true
     this.stopUpload()
     this.output.end()
   }
@@ -318,7 +394,7 @@ export class IncomingCall implements CallScope {
   /** What the handler threw, behind its items. */
   failItems(wire: WireFailure): void {
     if (this.decided) return
-    this.decided = true
+    this.decided = this.endedWell = true
     this.stopUpload()
     if (this.writer === undefined) this.sendFailure(wire)
     else this.writer.fail((id) => failureFrame(id, wire))
@@ -333,14 +409,8 @@ export class IncomingCall implements CallScope {
     this.sendFailure(wire)
   }
 
-  /** Refuses a call whose handler has not begun. */
-  refuse(wire: WireFailure): void {
-    this.waiveInput()
-    this.end(wire)
-    this.release()
-  }
-
   private sendFailure(wire: WireFailure): void {
+    this.calls.runtime.metrics?.count('calls_refused', wire.code)
     const frame: Frame = failureFrame(this.id, wire)
     if (this.calls.session.ready) {
       this.calls.session.writeStream(frame)
@@ -371,6 +441,7 @@ export class IncomingCall implements CallScope {
   onSessionEnd(error: RpcError): void {
     this.decided = true
     this.closed = true
+    this.window?.close()
     this.abort(error)
     this.answerGone = true
   }
@@ -378,14 +449,10 @@ export class IncomingCall implements CallScope {
   /** Tells the handler, and every call made in it, that nobody waits any more. */
   abort(error: RpcError): void {
     if (this.cancelled) return
-    this.cancelled = true
-    this.why = error
     this.waiveInput()
     this.input?.abandon(error)
     this.writer?.drop()
-    this.controller?.abort(error)
-    for (const listener of this.listeners ?? []) listener()
-    this.listeners = undefined
+    this.cancellation.cancel(error)
   }
 
   /** Over on the wire: what still comes for it is late. */
@@ -394,7 +461,8 @@ export class IncomingCall implements CallScope {
     this.closed = true
     this.answerGone = true
     this.input?.abandon()
-    this.calls.closeIncoming(this, this.inputWaived ? 0 : this.window.unused)
+    this.calls.closeIncoming(this, this.inputWaived ? 0 : this.unused)
+    this.window?.close()
     this.release()
   }
 

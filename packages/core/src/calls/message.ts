@@ -41,7 +41,7 @@ export function encodeMessage(
 ): Message {
   // A getter of the user's value may make a call in the middle of this.
   const sink = shared.busy ? new ByteSink() : shared
-  const room = frameRoom + headerBytes + fieldRoom + (meta === undefined ? 0 : 2 + meta.length)
+  const room = roomBefore(meta)
   sink.busy = true
   sink.begin(room)
   try {
@@ -53,6 +53,19 @@ export function encodeMessage(
     sink.busy = false
   }
   return { buffer: sink.buffer, start: sink.start, end: sink.position, meta }
+}
+
+/** The same message in a buffer of its own: the frame it was sent in may still be needed as it was. */
+export function copyMessage(message: Message): Message {
+  const { start, end, meta } = message
+  const room = roomBefore(meta)
+  const buffer = new Uint8Array(room + end - start)
+  buffer.set(message.buffer.subarray(start, end), room)
+  return { buffer, start: room, end: buffer.length, meta }
+}
+
+function roomBefore(meta: Uint8Array | undefined): number {
+  return frameRoom + headerBytes + fieldRoom + (meta === undefined ? 0 : 2 + meta.length)
 }
 
 /** What a value that does not encode means to whoever sent it. */

@@ -15,10 +15,10 @@ import type { AbortSignalLike } from '../link/link.ts'
 import type { Outlet, Readiness } from '../session/send-queue.ts'
 import { installedAmbient } from './ambient.ts'
 import type { CallStarter, SendingChannel, Startable } from './channel.ts'
-import { ReceiveWindow } from './credit.ts'
-import { failureOfUpload, readFailure } from './failure.ts'
+import { ReceiveWindow, type WindowOwner } from './credit.ts'
+import { failureOfUpload, isFinal, readFailure } from './failure.ts'
 import { WholeMessage } from './fragment.ts'
-import { encodeMessage, metaBytes, writeHead, type Message } from './message.ts'
+import { copyMessage, encodeMessage, metaBytes, writeHead, type Message } from './message.ts'
 import { writeMetadata } from './metadata.ts'
 import { checkValue, readValue, type Method } from './method.ts'
 import { Pump } from './pump.ts'
@@ -40,7 +40,7 @@ export type OutgoingState = 'waiting' | 'sending' | 'sent' | 'closed'
 /** A REQUEST above this goes through the writer, for a peer may not take it in one frame. */
 const surelyOneFrame = 15 * 1024
 
-export class OutgoingCall implements Outlet, Startable {
+export class OutgoingCall implements Outlet, Startable, WindowOwner {
   queued = false
   id = 0
   state: OutgoingState = 'waiting'
@@ -53,11 +53,20 @@ export class OutgoingCall implements Outlet, Startable {
   readonly writer: StreamWriter | undefined
   private readonly runtime: Runtime
   private calls: SendingChannel | undefined
+  private starter: CallStarter | undefined
+  /** How often it has been sent. */
+  private attempts = 0
+  /** An earlier attempt may have run. */
+  private doubt = false
+  private retryTimer: Timer | undefined
   private message: Message | undefined
   private requestWriter: StreamWriter | undefined
   private pump: Pump<unknown> | undefined
   private whole: WholeMessage | undefined
-  private readonly window: ReceiveWindow
+  /** Where the answer, or its items, come in more than one frame. */
+  private window: ReceiveWindow | undefined
+  /** What an answer in one frame has cost. */
+  private spent = 0
   private answered = false
   private deadlineAt = Infinity
   private readonly timer = new Timer(() => this.expire())
@@ -75,7 +84,6 @@ export class OutgoingCall implements Outlet, Startable {
     this.runtime = runtime
     this.method = method
     this.onSettled = onSettled
-    this.window = new ReceiveWindow(runtime.limits.window)
     if (method.streamsOut) this.items = this.newReader()
     else
       this.answer = new Promise((resolve, reject) => {
@@ -100,6 +108,9 @@ export class OutgoingCall implements Outlet, Startable {
     uploads?: AsyncIterable<unknown>,
   ): void {
     if (this.settled) return
+    this.starter = starter
+    this.runtime.retry?.onCall()
+    this.runtime.metrics?.count('calls_made', this.method.name)
     try {
       this.agreeOnTime(options)
       this.encode(input, options)
@@ -180,6 +191,11 @@ export class OutgoingCall implements Outlet, Startable {
       return this.fail(overLimit('maxMeta', calls.peer.maxMeta))
     this.calls = calls
     this.state = 'sending'
+    this.attempts += 1
+    if (this.items !== undefined) {
+      this.window = new ReceiveWindow(calls.windowTerms, this)
+      this.items.attach(this.window, calls.session.ledger)
+    }
     if (
       this.requestWriter === undefined &&
       size + metaBytes(message.meta) <= calls.peer.maxFrame - fieldsBytes
@@ -278,8 +294,13 @@ export class OutgoingCall implements Outlet, Startable {
     if (this.settled) return false
     if (this.state === 'sent' && (!refused || this.writer !== undefined)) return false
     this.requestWriter?.rewind()
+    this.window?.close()
+    this.window = undefined
+    this.whole = undefined
     this.calls = undefined
     this.id = 0
+    // It was not sent, as it turns out.
+    this.attempts -= 1
     this.state = 'waiting'
     this.answered = false
     return true
@@ -309,15 +330,15 @@ export class OutgoingCall implements Outlet, Startable {
     let bytes = buffer
     let [from, to] = [fields.payloadStart, end]
     if ((flags & (Flag.More | Flag.Cont)) !== 0) {
-      const { limits } = this.runtime
-      this.whole ??= new WholeMessage(this.window, limits, (due) => this.grant(due))
+      this.window ??= new ReceiveWindow(this.calls!.windowTerms, this)
+      this.whole ??= new WholeMessage(this.window, this.runtime.limits)
       const step = this.whole.receive(buffer, flags, fields, end)
       if (step === 'more') return 'ok'
       if (typeof step === 'string') return step
       bytes = step
       from = 0
       to = step.length
-    } else this.window.receive(to - from)
+    } else this.spent = to - from
     if ((flags & Flag.End) === 0) {
       this.abandon(
         new RpcError('internal', 'the callee sent more than one answer', { processed: 'yes' }),
@@ -350,10 +371,8 @@ export class OutgoingCall implements Outlet, Startable {
   }
 
   onError(buffer: Uint8Array, start: number, end: number): void {
-    this.settle(
-      readFailure(buffer, start, end, this.runtime.limits, this.method.definition),
-      undefined,
-    )
+    const error = readFailure(buffer, start, end, this.runtime.limits, this.method.definition)
+    if (!this.retry(error, true, isFinal(buffer, start, end))) this.settle(error, undefined)
   }
 
   /** The callee wants no more of the upload; its answer still comes. */
@@ -370,8 +389,17 @@ export class OutgoingCall implements Outlet, Startable {
     return writer.grant(bytes)
   }
 
-  private grant(bytes: number): void {
+  grant(bytes: number): void {
     if (this.id !== 0) this.calls?.session.writeStream(creditFrame(this.id, bytes))
+  }
+
+  /** Whether somebody waits for the message that is coming in. */
+  get waitedFor(): boolean {
+    return this.items?.waitedFor ?? true
+  }
+
+  get readyBytes(): number {
+    return this.message === undefined ? 0 : this.message.end - this.message.start
   }
 
   private newReader(): StreamReader<unknown> {
@@ -380,7 +408,7 @@ export class OutgoingCall implements Outlet, Startable {
       {
         decode: (bytes, start, end) =>
           readValue(runtime, method.output, method.definition.output, bytes, start, end),
-        grant: (bytes) => this.grant(bytes),
+        nodes: () => method.output.nodes,
         cancel: () => this.cancel('the reader left'),
         refuse: (error) => {
           const failure = badOutput(error)
@@ -388,7 +416,6 @@ export class OutgoingCall implements Outlet, Startable {
           return failure
         },
       },
-      this.window,
       runtime.limits,
     )
   }
@@ -428,20 +455,58 @@ export class OutgoingCall implements Outlet, Startable {
 
   /** The session is over. `acceptedId`: the highest call that the peer says it has accepted. */
   onSessionEnd(code: Code, reason: string, refused: boolean): void {
-    const processed = refused ? 'no' : this.processed
-    this.settle(new RpcError(code, reason, { processed }), undefined)
+    const error = new RpcError(code, reason, { processed: refused ? 'no' : this.processed })
+    if (!this.retry(error, false, false)) this.settle(error, undefined)
+  }
+
+  /** Sends the call again, if that does no harm. An upload, or a stream that has begun, cannot. */
+  private retry(error: RpcError, answered: boolean, final: boolean): boolean {
+    const { retry, timers, clock, metrics } = this.runtime
+    if (retry === undefined || this.settled || this.answered || this.writer !== undefined)
+      return false
+    const { attempts, method, starter } = this
+    const delayMs = retry.delayMs({
+      error,
+      answered,
+      final,
+      idempotent: method.definition.idempotent === true,
+      attempts,
+      msLeft: this.deadlineAt - clock.now(),
+    })
+    if (delayMs === undefined) return false
+    metrics?.count('calls_retried', method.name)
+    if (error.processed !== 'no') this.doubt = true
+    this.calls?.closeOutgoing(this, this.unused)
+    this.requestWriter?.drop()
+    this.requestWriter = undefined
+    this.message = copyMessage(this.message!)
+    this.rewind(true)
+    this.attempts = attempts
+    this.retryTimer ??= new Timer(() => starter?.start(this))
+    timers.arm(this.retryTimer, delayMs)
+    return true
+  }
+
+  /** Bytes that the callee may still send. */
+  private get unused(): number {
+    if (this.id === 0) return 0
+    return this.window?.unused ?? this.calls!.windowTerms.window - this.spent
   }
 
   /** Whether the handler has run, as far as this side can know. */
   get processed(): Processed {
     if (this.answered) return 'yes'
-    return this.state === 'sent' ? 'unknown' : 'no'
+    return this.state === 'sent' || this.doubt ? 'unknown' : 'no'
   }
 
-  private settle(error: RpcError | undefined, value: unknown): void {
+  private settle(failed: RpcError | undefined, value: unknown): void {
     if (this.settled) return
+    const error = this.doubt && failed?.processed === 'no' ? inDoubt(failed) : failed
     this.state = 'closed'
-    this.runtime.timers.disarm(this.timer)
+    const { timers, metrics } = this.runtime
+    timers.disarm(this.timer)
+    if (this.retryTimer !== undefined) timers.disarm(this.retryTimer)
+    if (error !== undefined) metrics?.count('calls_failed', error.code)
     this.leave?.()
     this.leave = undefined
     this.writer?.drop()
@@ -451,9 +516,15 @@ export class OutgoingCall implements Outlet, Startable {
     if (this.items !== undefined) this.items.finish(error)
     else if (error === undefined) this.resolve!(value)
     else this.reject!(error)
-    this.calls?.closeOutgoing(this, this.window.unused)
+    this.calls?.closeOutgoing(this, this.unused)
+    if (this.items === undefined) this.window?.close()
     this.onSettled?.(error, value)
   }
+}
+
+/** This attempt did not run; an earlier one may have. */
+function inDoubt({ code, message, retryAfterMs, cause }: RpcError): RpcError {
+  return new RpcError(code, message, { processed: 'unknown', retryAfterMs, cause })
 }
 
 /** Fails before anything was written. */

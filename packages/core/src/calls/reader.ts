@@ -9,6 +9,7 @@ import { protocolError, type RpcError } from '../base/errors.ts'
 import { Queue } from '../base/queue.ts'
 import type { MessageFields } from '../frames/fields.ts'
 import { Flag } from '../frames/frame.ts'
+import { nodeCost, type Ledger } from '../session/ledger.ts'
 import type { ReceiveWindow } from './credit.ts'
 import { Assembly } from './fragment.ts'
 import type { Items } from './types.ts'
@@ -16,8 +17,8 @@ import type { Items } from './types.ts'
 export interface ReaderHooks<T> {
   /** Decodes and checks an item. What it throws ends the stream. */
   decode(bytes: Uint8Array, start: number, end: number): T
-  /** CREDIT is due. */
-  grant(bytes: number): void
+  /** Nodes of the item decoded last. */
+  nodes(): number
   /** The reader does not want the rest. */
   cancel(): void
   /** `decode` threw: the stream is over, the other side has to know. */
@@ -29,7 +30,9 @@ export type Received = 'ok' | 'beyond credit' | 'over maxMessage'
 
 interface Item {
   readonly bytes: Uint8Array
+  /** Of the window, in bytes, and how much of that was granted again on receipt. */
   readonly cost: number
+  readonly advanced: number
 }
 
 interface Waiter<T> {
@@ -43,30 +46,43 @@ export class StreamReader<T> implements Items<T> {
   /** True once an item has arrived whole. */
   begun = false
   private readonly hooks: ReaderHooks<T>
-  private readonly window: ReceiveWindow
+  /** Known once the call has a session. */
+  private window: ReceiveWindow | undefined
   private readonly frameCost: number
   private readonly maxMessage: number
   private readonly items = new Queue<Item>()
   private readonly waiters = new Queue<Waiter<T>>()
+  private ledger: Ledger | undefined
   private assembly: Assembly | undefined
+  /** What the items that the reader has are charged, in bytes. */
+  private held = 0
   private closed = false
   private failure: RpcError | undefined
 
   /** Limits in bytes. */
   constructor(
     hooks: ReaderHooks<T>,
-    window: ReceiveWindow,
     limits: { readonly frameCost: number; readonly maxMessage: number },
   ) {
     this.hooks = hooks
-    this.window = window
     this.frameCost = limits.frameCost
     this.maxMessage = limits.maxMessage
   }
 
-  /** Bytes that the peer may still send. */
-  get unused(): number {
-    return this.window.unused
+  /** Frames may come: they are charged to this window and this ledger. */
+  attach(window: ReceiveWindow, ledger: Ledger): void {
+    this.window = window
+    this.ledger = ledger
+  }
+
+  /** Whether the reader waits for its next item. */
+  get waitedFor(): boolean {
+    return this.waiters.length > 0
+  }
+
+  /** Items that wait unread. */
+  get unread(): number {
+    return this.items.length
   }
 
   /** Whether a message has begun and not ended: END may not come now. */
@@ -82,13 +98,16 @@ export class StreamReader<T> implements Items<T> {
   receive(buffer: Uint8Array, flags: number, fields: MessageFields, end: number): Received {
     const { payloadStart } = fields
     const cost = end - payloadStart + (fields.metaEnd - fields.metaStart) + this.frameCost
-    if (!this.window.receive(cost)) return 'beyond credit'
+    if (!this.window!.receive(cost)) return 'beyond credit'
     if ((flags & (Flag.More | Flag.Cont)) === 0) {
       if (this.assembly !== undefined) throw protocolError('a message begins inside another')
       this.begun = true
       if (this.closed) return 'ok'
-      if (this.waiters.length > 0) this.deliver(buffer, payloadStart, end, cost)
-      else this.items.push({ bytes: new Uint8Array(buffer.subarray(payloadStart, end)), cost })
+      if (this.waiters.length > 0) this.deliver(buffer, payloadStart, end, cost, 0)
+      else {
+        const bytes = new Uint8Array(buffer.subarray(payloadStart, end))
+        this.items.push({ bytes, cost, advanced: 0 })
+      }
       return 'ok'
     }
     return this.receiveFragment(buffer, flags, fields, end, cost)
@@ -105,6 +124,7 @@ export class StreamReader<T> implements Items<T> {
       if (this.assembly !== undefined) throw protocolError('a message begins inside another')
       if (fields.total > this.maxMessage) return 'over maxMessage'
       this.assembly = new Assembly(fields.total)
+      this.window!.beginMessage()
     }
     const { assembly } = this
     if (assembly === undefined) throw protocolError('fragment of no message')
@@ -114,18 +134,19 @@ export class StreamReader<T> implements Items<T> {
       return 'ok'
     }
     assembly.add(buffer, fields.payloadStart, end)
+    assembly.cost += cost
     if ((flags & Flag.More) !== 0) {
       // While a complete message waits in front, an incomplete one must wait for its credit.
-      if (this.items.length > 0) assembly.withheld += cost
-      else this.take(cost)
+      if (this.items.length === 0) this.advance(assembly)
       return 'ok'
     }
     const bytes = assembly.finish()
+    const { advanced } = assembly
     this.assembly = undefined
     this.begun = true
-    const untaken = assembly.withheld + cost
-    if (this.waiters.length > 0) this.deliver(bytes, 0, bytes.length, untaken)
-    else this.items.push({ bytes, cost: untaken })
+    this.window!.endMessage()
+    if (this.waiters.length > 0) this.deliver(bytes, 0, bytes.length, assembly.cost, advanced)
+    else this.items.push({ bytes, cost: assembly.cost, advanced })
     return 'ok'
   }
 
@@ -135,19 +156,25 @@ export class StreamReader<T> implements Items<T> {
     this.closed = true
     this.failure = failure
     this.assembly = undefined
+    this.window?.stop()
+    if (this.items.length === 0) this.window?.close()
     this.settleWaiters()
   }
 
   /** Ends at once: what waits unread is dropped. */
   abandon(failure?: RpcError): void {
     this.items.clear()
+    this.release()
+    if (this.closed) this.window?.close()
     this.finish(failure)
   }
 
   next(): Promise<IteratorResult<T, void>> {
+    this.release()
     const item = this.items.shift()
     if (item !== undefined) {
-      this.take(item.cost)
+      this.window!.take(item.cost, item.advanced)
+      if (this.closed && this.items.length === 0) this.window!.close()
       const value = this.decode(item.bytes, 0, item.bytes.length)
       if (value !== undefined) return Promise.resolve(value)
     }
@@ -156,13 +183,25 @@ export class StreamReader<T> implements Items<T> {
       this.failure = undefined
       return failure === undefined ? Promise.resolve(done) : Promise.reject(failure)
     }
-    // Whoever asks now waits for the next message: what was withheld for it may come.
-    if (this.assembly !== undefined && this.assembly.withheld > 0) {
-      const { withheld } = this.assembly
-      this.assembly.withheld = 0
-      this.take(withheld)
-    }
-    return new Promise((resolve, reject) => this.waiters.push({ resolve, reject }))
+    return new Promise((resolve, reject) => {
+      this.waiters.push({ resolve, reject })
+      // Whoever asks now waits for the next message: the rest of it may come.
+      if (this.assembly !== undefined) this.advance(this.assembly)
+    })
+  }
+
+  /** Grants what a message has cost so far: nothing complete waits in front of it. */
+  private advance(assembly: Assembly): void {
+    const cost = assembly.cost - assembly.advanced
+    assembly.advanced = assembly.cost
+    this.window!.advance(cost)
+  }
+
+  /** The reader has moved on. */
+  private release(): void {
+    if (this.held === 0) return
+    this.ledger!.hold(-this.held)
+    this.held = 0
   }
 
   /** What `break` calls. */
@@ -187,8 +226,14 @@ export class StreamReader<T> implements Items<T> {
     return Promise.resolve()
   }
 
-  private deliver(bytes: Uint8Array, start: number, end: number, cost: number): void {
-    this.take(cost)
+  private deliver(
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    cost: number,
+    advanced: number,
+  ): void {
+    this.window!.take(cost, advanced)
     const value = this.decode(bytes, start, end)
     if (value !== undefined) this.waiters.shift()!.resolve(value)
     else this.settleWaiters()
@@ -201,7 +246,11 @@ export class StreamReader<T> implements Items<T> {
     end: number,
   ): IteratorYieldResult<T> | undefined {
     try {
-      return { done: false, value: this.hooks.decode(bytes, start, end) }
+      const value = this.hooks.decode(bytes, start, end)
+      const charge = end - start + nodeCost * this.hooks.nodes()
+      this.held += charge
+      this.ledger!.hold(charge)
+      return { done: false, value }
     } catch (error) {
       this.items.clear()
       const failure = this.hooks.refuse(error)
@@ -219,10 +268,5 @@ export class StreamReader<T> implements Items<T> {
       if (failure === undefined) waiter.resolve(done)
       else waiter.reject(failure)
     }
-  }
-
-  private take(cost: number): void {
-    const bytes = this.window.take(cost)
-    if (bytes > 0 && !this.closed) this.hooks.grant(bytes)
   }
 }

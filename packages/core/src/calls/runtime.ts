@@ -3,13 +3,12 @@
 //   out -> `Runtime`, shared by every connection of one client or server
 // Core has no I/O, no clock and no storage of its own: this is where they come in.
 
-import type { Clock } from '../base/clock.ts'
-import type { Limits } from '../base/limits.ts'
 import type { Report } from '../base/report.ts'
-import type { Timers } from '../base/timers.ts'
 import type { Codec } from '../codec/codec.ts'
 import type { ByteSink } from '../codec/sink.ts'
 import type { Validate } from '../codec/validator.ts'
+import type { SessionRuntime } from '../session/session.ts'
+import type { RetryPolicy } from './retry.ts'
 
 /** The handler that is running: calls made in it end with it and get no more time than it has. */
 export interface CallScope {
@@ -26,10 +25,7 @@ export interface Ambient {
   current(): CallScope | undefined
 }
 
-export interface Runtime {
-  readonly clock: Clock
-  readonly timers: Timers
-  readonly limits: Limits
+export interface Runtime extends SessionRuntime {
   readonly codec: Codec
   /** Where outgoing messages are encoded; shared, for nothing is kept between two messages. */
   readonly sink: ByteSink
@@ -37,5 +33,9 @@ export interface Runtime {
   readonly validate?: Validate | undefined
   /** Whether a callee checks what its handlers return. */
   readonly checkOutput: boolean
+  /** Which failed calls are sent again. Without it none is. */
+  readonly retry?: RetryPolicy | undefined
+  /** While this side is overloaded: after how many milliseconds to try again. New calls are refused. */
+  readonly overload?: (() => number | undefined) | undefined
   readonly report: Report
 }

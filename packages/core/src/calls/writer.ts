@@ -69,11 +69,26 @@ export class StreamWriter implements Outlet {
     this.id = id
   }
 
+  get readyBytes(): number {
+    return Math.min(this.waitingBytes, this.credit.available)
+  }
+
+  /** Messages that wait. */
+  get length(): number {
+    return this.waiting.length
+  }
+
+  /** Bytes that the peer still takes. */
+  get available(): number {
+    return this.credit.available
+  }
+
   /** The call has a session: sending may begin. `spent` is the cost of what has gone already. */
   attach(terms: WriterTerms, id: number, spent: number): void {
     this.terms = terms
     this.id = id
     this.credit.available = terms.peer.window - spent
+    terms.session.ledger.wait(this.waitingBytes)
     this.schedule()
   }
 
@@ -159,11 +174,17 @@ export class StreamWriter implements Outlet {
   drop(): void {
     this.open = false
     while (this.waiting.length > 0) this.waiting.shift()!.settle?.()
-    this.waitingBytes = 0
+    this.count(-this.waitingBytes)
+  }
+
+  private count(bytes: number): void {
+    this.waitingBytes += bytes
+    this.terms?.session.ledger.wait(bytes)
   }
 
   /** Forgets a request that has gone in part, for it begins anew on another session. */
   rewind(): void {
+    this.terms?.session.ledger.wait(-this.waitingBytes)
     this.terms = undefined
     this.id = 0
     const first = this.waiting.peek()
@@ -255,14 +276,14 @@ export class StreamWriter implements Outlet {
   private finish(first: Waiting): void {
     this.waiting.shift()
     const { message } = first
-    if (message !== undefined) this.waitingBytes -= message.end - message.start
+    if (message !== undefined) this.count(message.start - message.end)
     first.settle?.()
     first.request?.sent()
     if (first.end) this.onLast()
   }
 
   private add(entry: Waiting): void {
-    if (entry.message !== undefined) this.waitingBytes += entry.message.end - entry.message.start
+    if (entry.message !== undefined) this.count(entry.message.end - entry.message.start)
     this.waiting.push(entry)
     this.schedule()
   }

@@ -17,6 +17,10 @@ export interface SchemaCodec<T = unknown> {
    * Throws `CodecError` for anything else than one well-formed value.
    */
   decode(bytes: Uint8Array, start: number, end: number): T
+  /** Nodes of a payload, without decoding it; 0 for one that does not decode. */
+  count(bytes: Uint8Array, start: number, end: number): number
+  /** Nodes of the value decoded last: containers, keys and values. What a held value is charged by. */
+  readonly nodes: number
   /** True if `decode` has checked the schema as well, so that no validator needs to run. */
   readonly checked: boolean
 }

@@ -41,6 +41,7 @@ function isObjectSchema(schema: object): boolean {
 
 class MsgpackCodec implements SchemaCodec {
   readonly checked = false
+  nodes = 0
   private readonly limits: GuardLimits
   private readonly emptyIsObject: boolean
 
@@ -55,8 +56,20 @@ class MsgpackCodec implements SchemaCodec {
   }
 
   decode(bytes: Uint8Array, start: number, end: number): unknown {
+    this.nodes = 1
     if (start === end) return this.emptyIsObject ? {} : undefined
-    return decodeValue(bytes, start, end, this.limits)
+    const scan = checkMsgpack(bytes, start, end, this.limits)
+    this.nodes = scan.nodes
+    return decodeScanned(bytes, start, end, scan)
+  }
+
+  count(bytes: Uint8Array, start: number, end: number): number {
+    if (start === end) return 1
+    try {
+      return checkMsgpack(bytes, start, end, this.limits).nodes
+    } catch {
+      return 0
+    }
   }
 }
 
@@ -89,7 +102,15 @@ export function decodeValue(
   end: number,
   limits: GuardLimits,
 ): unknown {
-  const scan = checkMsgpack(bytes, start, end, limits)
+  return decodeScanned(bytes, start, end, checkMsgpack(bytes, start, end, limits))
+}
+
+function decodeScanned(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  scan: Readonly<Scan>,
+): unknown {
   const value =
     scan.marks.length === 0 ? unpack(bytes, start, end) : unpackMarked(bytes, start, end, scan)
   return scan.binary || scan.wideMaps ? finished(value, scan) : value

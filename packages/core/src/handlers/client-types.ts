@@ -5,6 +5,7 @@
 
 /// <reference lib="esnext.disposable" preserve="true" />
 
+import type { ClientSnapshot } from '../calls/snapshot.ts'
 import type { CallsOf } from '../calls/types.ts'
 import type { AnyContract, MethodsOf } from '../contract/contract.ts'
 import type { ClientHandlers } from './types.ts'
@@ -20,6 +21,7 @@ export interface ReservedContracts {
   readonly state?: 'reserved: client.state is the state of the connection'
   readonly on?: 'reserved: client.on() listens to events'
   readonly close?: 'reserved: client.close() ends the client'
+  readonly inspect?: 'reserved: client.inspect() tells what is open'
   readonly then?: 'reserved: a client with then would look like a promise'
   readonly toJSON?: 'reserved: JSON.stringify would call it'
 }
@@ -54,6 +56,8 @@ export interface ClientControls {
   handle<C extends AnyContract>(contract: C, handlers: ClientHandlers<C>): () => void
   /** Listens; the result stops listening. */
   on<K extends keyof ClientEvents>(event: K, listener: ClientEvents[K]): () => void
+  /** What is open and held at this moment: for status pages, and tests that count. */
+  inspect(): ClientSnapshot
   /** Ends the connection and fails what still runs. Always settles; idempotent. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

@@ -117,11 +117,9 @@ export class EventContext extends AnyContext {
   constructor(channel: Channel, event: IncomingEvent, surroundings: Surroundings) {
     super(event.method, surroundings)
     this.channel = channel
-    const { buffer, metaStart, metaEnd } = event
+    const { meta } = event
     this.sent =
-      metaStart === metaEnd
-        ? nothing
-        : readMetadata(buffer, metaStart, metaEnd, channel.runtime.limits)
+      meta.length === 0 ? nothing : readMetadata(meta, 0, meta.length, channel.runtime.limits)
   }
 
   get signal(): AbortSignalLike {

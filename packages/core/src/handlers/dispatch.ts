@@ -51,14 +51,17 @@ export class Dispatch implements Dispatcher {
   start(call: IncomingCall, payload: Uint8Array, start: number, end: number): void {
     let input: unknown
     let context: CallContext
+    let nodes: number
     try {
       input = readInput(call, payload, start, end)
+      nodes = call.codec.nodes
       context = new CallContext(call, this.parts.surroundings)
       checkCursor(call, context)
     } catch (error) {
-      return call.refuse(refusalOf(error))
+      call.refuse(refusalOf(error))
+      return call.calls.spendReset()
     }
-    call.begin()
+    call.begin(end - start, nodes)
     const { interceptors } = this.parts
     if (interceptors.length > 0) return void this.runIntercepted(call, input, context)
     if (call.method.streamsOut)
@@ -78,7 +81,7 @@ export class Dispatch implements Dispatcher {
   }
 
   private async settleUnary(call: IncomingCall, result: PromiseLike<unknown>): Promise<void> {
-    call.watchDeadline()
+    call.outlast()
     try {
       this.answer(call, await result)
     } catch (error) {
@@ -88,7 +91,7 @@ export class Dispatch implements Dispatcher {
   }
 
   private async settleStream(call: IncomingCall, over: Promise<void>): Promise<void> {
-    call.watchDeadline()
+    call.outlast()
     try {
       await over
       call.endItems()
@@ -171,19 +174,19 @@ export class Dispatch implements Dispatcher {
 
   // Events
 
-  notify(channel: Channel, event: IncomingEvent): Promise<void> | undefined {
+  notify(
+    channel: Channel,
+    event: IncomingEvent,
+    payload: Uint8Array,
+    start: number,
+    end: number,
+  ): Promise<void> | undefined {
     const { runtime, surroundings } = this.parts
-    const { method, buffer, payloadStart, payloadEnd } = event
+    const { method } = event
     let result: unknown
     try {
-      const input = readValue(
-        runtime,
-        method.input,
-        method.definition.input,
-        buffer,
-        payloadStart,
-        payloadEnd,
-      )
+      const input = readValue(runtime, method.input, method.definition.input, payload, start, end)
+      event.nodes = method.input.nodes
       const context = new EventContext(channel, event, surroundings)
       result = this.invokeEvent(method, input, context)
     } catch (error) {
@@ -211,6 +214,7 @@ export class Dispatch implements Dispatcher {
   }
 
   private reportEvent(method: ServedMethod, error: unknown): void {
+    this.parts.runtime.metrics?.count('events_dropped', method.name)
     if (isRpcError(error) && error.code === 'invalid_argument')
       this.parts.runtime.report('debug', 'event dropped', {
         method: method.name,

@@ -55,6 +55,8 @@ export interface LinkHandler {
 
 export interface Link {
   readonly peer: Peer
+  /** Whether BATCH frames may come over it: only WebSocket, where a message costs more than a frame. */
+  readonly batches?: boolean
   /** Begins delivery to `handler`. Called once; nothing is read from the peer before. */
   open(handler: LinkHandler): void
   /**

@@ -1,6 +1,5 @@
-// Silence and PINGs: when to ask whether the peer is alive, when to give it up, how many PINGs of
-// its own it may send.
-//   in  -> the present, signs of life, received PINGs
+// Silence and PINGs: when to ask whether the peer is alive, when to give it up.
+//   in  -> the present, signs of life
 //   out -> what to do now, and when to look again
 // Pure: times in milliseconds of the session's clock. Any byte of the peer is a sign of life.
 
@@ -63,27 +62,5 @@ export class Keepalive {
       return Math.max(1, this.heardAt + intervalMs + timeoutMs + clientPatienceMs - now)
     if (this.pingedAt >= 0) return Math.max(1, this.pingedAt + timeoutMs - now)
     return Math.max(1, this.heardAt + intervalMs - now)
-  }
-}
-
-/** How many PINGs the peer may send: a burst, then one a second. */
-export class PingBudget {
-  private left: number
-  private at: number
-  private readonly burst: number
-
-  constructor(burst: number, now: number) {
-    this.burst = burst
-    this.left = burst
-    this.at = now
-  }
-
-  /** False: one too many. */
-  spend(now: number): boolean {
-    this.left = Math.min(this.burst, this.left + (now - this.at) / 1_000)
-    this.at = now
-    if (this.left < 1) return false
-    this.left -= 1
-    return true
   }
 }

@@ -13,6 +13,8 @@ export type Readiness = 'nothing' | 'single' | 'fragment'
 export interface Outlet {
   /** Belongs to the queue: true while the outlet stands in it. */
   queued: boolean
+  /** Bytes of its messages that have credit and wait only for the link. */
+  readonly readyBytes: number
   /** Sends exactly one frame if it still has one, and says what follows it. */
   sendFrame(): Readiness
 }
@@ -27,6 +29,14 @@ export class SendQueue {
 
   get length(): number {
     return this.singles.length + this.fragments.length
+  }
+
+  /** Bytes that wait only for the link. */
+  get readyBytes(): number {
+    let bytes = 0
+    for (const queue of [this.singles, this.fragments])
+      for (let at = 0; at < queue.length; at += 1) bytes += queue.at(at)!.readyBytes
+    return bytes
   }
 
   /** Puts an outlet at the end of its class. Harmless while it stands there. */

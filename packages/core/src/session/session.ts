@@ -1,14 +1,17 @@
 // A session: one peer, spoken to over a link, as an ordered pipe of stream frames.
 //   in  -> frames of the link; frames and outlets of the call layer
 //   out -> stream frames to the call layer, one end with its reason
-// Answers connection frames by itself, counts positions, keeps the ring, paces the sender. Knows
-// nothing of calls. One link for its whole life so far: it ends with its link.
+// Answers connection frames by itself and counts what it receives; what it sends is in `outflow.ts`.
+// Knows nothing of calls. One link for its whole life so far: it ends with its link.
 
 import type { Clock } from '../base/clock.ts'
 import { ConnectionError, codeOf, protocolError, type Code } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
+import type { Metrics } from '../base/metrics.ts'
 import { Timer, type Timers } from '../base/timers.ts'
+import { TokenBucket } from '../base/token-bucket.ts'
 import { encodeValue } from '../codec/msgpack.ts'
+import { readBatch } from '../frames/batch.ts'
 import {
   ackFrame,
   goAwayFrame,
@@ -20,9 +23,12 @@ import {
 import { checkHeader, firstStreamType, FrameType, headerBytes, readU32 } from '../frames/frame.ts'
 import type { Link, LinkClose } from '../link/link.ts'
 import { decodeMap, readLimits, type PeerLimits } from './handshake.ts'
-import { Keepalive, PingBudget, type KeepaliveTerms } from './keepalive.ts'
-import { ReplayRing } from './replay.ts'
-import { SendQueue, type Outlet, type Readiness } from './send-queue.ts'
+import { Keepalive, type KeepaliveTerms } from './keepalive.ts'
+import { Ledger } from './ledger.ts'
+import type { Memory, MemoryMember } from './memory.ts'
+import { Outflow } from './outflow.ts'
+import { RoundTrip } from './round-trip.ts'
+import type { Outlet, Readiness } from './send-queue.ts'
 
 /** Why a session is over. */
 export interface SessionEnd {
@@ -60,56 +66,83 @@ export interface Opening {
   onEnd(end: SessionEnd): void
 }
 
-export interface SessionParts {
-  readonly link: Link
+/** What every session of one client or server shares. */
+export interface SessionRuntime {
   readonly clock: Clock
   readonly timers: Timers
   readonly limits: Limits
+  readonly memory: Memory
+  readonly metrics?: Metrics | undefined
+}
+
+export interface SessionParts {
+  readonly link: Link
+  readonly runtime: SessionRuntime
   /** The server's side asks after silence. */
   readonly role: 'client' | 'server'
 }
 
 type State = 'opening' | 'open' | 'ended'
 
-export class Session {
+/** Of PINGs, and of AUTH, LIMITS and tiny CREDIT together: so many come back each second. */
+const controlPerSecond = 1
+const pingNonceBytes = 8
+
+export class Session implements MemoryMember {
   state: State = 'opening'
   readonly link: Link
-  readonly queue: SendQueue = new SendQueue()
+  readonly ledger: Ledger
+  readonly roundTrip: RoundTrip = new RoundTrip()
+  private readonly out: Outflow
+  private readonly runtime: SessionRuntime
   private readonly clock: Clock
   private readonly timers: Timers
   private readonly limits: Limits
   private readonly role: 'client' | 'server'
-  private readonly ring: ReplayRing
   private opening: Opening | undefined
   private owner: SessionOwner | undefined
   private received = 0
   private owedAckBytes = 0
-  private readonly pings: PingBudget
+  private readonly pings: TokenBucket
+  private readonly controls: TokenBucket
   private keepalive: Keepalive | undefined
-  private handed = 0
-  private takenAtStallCheck = 0
-  private ackedAtStallCheck = 0
-  private flushScheduled = false
+  private nonce: Uint8Array | undefined
+  private onSample: ((roundTripMs: number, leastMs: number) => void) | undefined
+  private reading = true
   private draining = false
   private readonly ackTimer = new Timer(() => this.sendAck())
   private readonly keepaliveTimer = new Timer(() => this.checkSilence())
-  private readonly stallTimer = new Timer(() => this.checkProgress())
 
   constructor(parts: SessionParts, opening: Opening) {
-    this.link = parts.link
-    this.clock = parts.clock
-    this.timers = parts.timers
-    this.limits = parts.limits
-    this.role = parts.role
+    const { link, runtime, role } = parts
+    const { clock, timers, limits, memory } = runtime
+    this.link = link
+    this.runtime = runtime
+    this.clock = clock
+    this.timers = timers
+    this.limits = limits
+    this.role = role
     this.opening = opening
-    this.ring = new ReplayRing(parts.limits.replayRing, parts.limits.frameCost)
-    this.pings = new PingBudget(parts.limits.pingBurst, parts.clock.now())
-    parts.link.open({
+    this.ledger = new Ledger(memory)
+    this.out = new Outflow(
+      { link, clock, timers, limits, ledger: this.ledger },
+      {
+        guarded: (work) => this.guarded(work),
+        onFirstOfTurn: () => this.askAfterSilence(),
+        onWritable: () => this.owner?.onWritable(),
+        onSlow: (limit, reason) => this.exceed(limit, `slow_consumer: ${reason}`),
+      },
+    )
+    const now = clock.now()
+    this.pings = new TokenBucket(limits.pingBurst, controlPerSecond, now)
+    this.controls = new TokenBucket(limits.controlBudget, controlPerSecond, now)
+    memory.join(this)
+    link.open({
       onFrame: (buffer, start, end) => this.receive(buffer, start, end),
-      onDrain: () => this.onDrain(),
+      onDrain: () => this.out.resume(),
       // Before HELLO it is a stranger, who would not understand.
       onViolation: (error) =>
-        this.state === 'opening' ? parts.link.abort(error.reason) : this.fail(error),
+        this.state === 'opening' ? link.abort(error.reason) : this.fail(error),
       onClose: (close) => this.onClose(close),
     })
   }
@@ -118,6 +151,7 @@ export class Session {
   open(owner: SessionOwner, keepalive: KeepaliveTerms): void {
     if (this.state !== 'opening') return
     this.state = 'open'
+    this.out.open = true
     this.owner = owner
     this.opening = undefined
     const now = this.clock.now()
@@ -129,31 +163,42 @@ export class Session {
 
   /** Whether a frame may go to the link now without passing another that waits. */
   get ready(): boolean {
-    return this.queue.empty && this.mayFeed(false)
+    return this.out.ready
+  }
+
+  /** Bytes of messages that have credit and wait only for the socket. */
+  get readyBytes(): number {
+    return this.out.readyBytes
+  }
+
+  /** Bytes that the link has and has not sent. */
+  get unsent(): number {
+    return this.out.unsent
+  }
+
+  /** Outlets that wait for their turn. */
+  get queued(): number {
+    return this.out.queue.length
   }
 
   /** Sends a stream frame: it gets its position here. The buffer must not change afterwards. */
   writeFrame(buffer: Uint8Array, start: number, end: number): void {
-    if (this.state !== 'open') return
-    this.ring.push(buffer, start, end)
-    this.write(buffer, start, end)
+    this.out.writeFrame(buffer, start, end)
   }
 
   /** The same for a frame of its own: CANCEL, CREDIT, END, ERROR. */
   writeStream(frame: Frame): void {
-    this.writeFrame(frame.buffer, frame.start, frame.end)
+    this.out.writeFrame(frame.buffer, frame.start, frame.end)
   }
 
   /** Sends a frame of connection scope; allowed while opening. */
   writeConnection(frame: Frame): void {
-    if (this.state !== 'ended') this.write(frame.buffer, frame.start, frame.end)
+    if (this.state !== 'ended') this.out.write(frame.buffer, frame.start, frame.end)
   }
 
   /** Lets an outlet send when its turn comes. */
   schedule(outlet: Outlet, readiness: Readiness): void {
-    if (this.state !== 'open') return
-    this.queue.add(outlet, readiness)
-    this.scheduleFlush()
+    this.out.schedule(outlet, readiness)
   }
 
   /** States new receive limits of this side. */
@@ -161,23 +206,13 @@ export class Session {
     this.writeConnection(limitsFrame(encodeValue(limits)))
   }
 
-  private write(buffer: Uint8Array, start: number, end: number): void {
-    this.handed += end - start
-    this.link.write(buffer, start, end)
-    this.scheduleFlush()
-  }
-
-  private scheduleFlush(): void {
-    if (this.flushScheduled) return
-    this.flushScheduled = true
-    if (this.role === 'client') this.askAfterSilence()
-    this.clock.endOfTurn(this.onEndOfTurn)
-  }
-
-  private readonly onEndOfTurn = (): void => {
-    this.flushScheduled = false
-    if (this.state === 'ended') return
-    this.guarded(this.sendTurn)
+  /** Measures a round trip if a PING may be sent now, and answers whether it may. */
+  sample(done: (roundTripMs: number, leastMs: number) => void): boolean {
+    const now = this.clock.now()
+    if (this.state !== 'open' || !this.roundTrip.maySample(now)) return false
+    this.onSample = done
+    this.ping(now)
+    return true
   }
 
   /** An error of this side in the middle of a turn ends this session, never the process. */
@@ -188,50 +223,6 @@ export class Session {
       if (error instanceof ConnectionError) this.fail(error)
       else this.fail(new ConnectionError('internal', 'internal error'), error)
     }
-  }
-
-  private readonly sendTurn = (): void => {
-    this.pump()
-    this.link.flush()
-    const unsent = this.link.unsentBytes
-    if (unsent > this.limits.maxUnsent) this.fail(slowConsumer('unsent bytes over maxUnsent'))
-    else if ((unsent > 0 || this.ring.bytes >= this.limits.replayRing) && !this.stallTimer.armed)
-      this.watchProgress()
-  }
-
-  private readonly mayFeed = (fragment: boolean): boolean =>
-    this.state === 'open' &&
-    this.link.unsentBytes < this.limits.maxFed &&
-    this.ring.hasRoom(fragment)
-
-  private pump(): void {
-    if (!this.queue.empty) this.queue.pump(this.mayFeed)
-  }
-
-  private onDrain(): void {
-    if (this.state === 'open') this.guarded(this.resumeSending)
-  }
-
-  private readonly resumeSending = (): void => {
-    this.pump()
-    if (this.mayFeed(false)) this.owner?.onWritable()
-  }
-
-  private watchProgress(): void {
-    this.takenAtStallCheck = this.handed - this.link.unsentBytes
-    this.ackedAtStallCheck = this.ring.acknowledged
-    this.timers.arm(this.stallTimer, this.limits.stallMs)
-  }
-
-  private checkProgress(): void {
-    if (this.state === 'ended') return
-    const unsent = this.link.unsentBytes
-    const full = this.ring.bytes >= this.limits.replayRing
-    if (unsent > 0 && this.handed - unsent === this.takenAtStallCheck)
-      return this.fail(slowConsumer('no progress of unsent bytes within stallMs'))
-    if (full && this.ring.acknowledged === this.ackedAtStallCheck)
-      return this.fail(slowConsumer('no acknowledgment within stallMs'))
-    if (unsent > 0 || full) this.watchProgress()
   }
 
   // Receiving
@@ -247,6 +238,7 @@ export class Session {
     const type = buffer[start]!
     const known = checkHeader(type, buffer[start + 1]!)
     if (this.state === 'opening') return this.opening?.onFrame(buffer, start, end)
+    if (this.state === 'ended') return
     this.keepalive?.heard(this.clock.now())
     if (type < firstStreamType) {
       if (known) this.onConnectionFrame(type, buffer, start, end)
@@ -269,34 +261,67 @@ export class Session {
     switch (type) {
       case FrameType.Ping:
         needExactly(end - at, 12)
-        if (!this.pings.spend(this.clock.now()))
-          throw new ConnectionError('resource_exhausted', 'calm')
+        if (!this.pings.spend(this.clock.now())) throw this.calm('pingBurst')
         this.acknowledge(readU32(buffer, at + 8))
         return this.writeConnection(
           pingFrame(FrameType.Pong, buffer.subarray(at, at + 8), this.received),
         )
       case FrameType.Pong:
         needExactly(end - at, 12)
+        this.onPong(buffer, at)
         return this.acknowledge(readU32(buffer, at + 8))
       case FrameType.Ack:
         needExactly(end - at, 4)
         return this.acknowledge(readU32(buffer, at))
       case FrameType.GoAway:
         return this.onGoAway(buffer, at, end)
+      case FrameType.Batch:
+        if (this.link.batches !== true) throw protocolError('BATCH on a link that needs none')
+        return readBatch(buffer, at, end, this.acceptBatched)
       case FrameType.Limits:
+        this.spendControl()
         return this.owner?.onLimits(readLimits(decodeMap(buffer, at, end, this.limits), true))
       case FrameType.Auth:
         throw protocolError('AUTH is not offered')
       default:
-        // A second HELLO, a WELCOME after the first, a BATCH that was not agreed.
+        // A second HELLO, a WELCOME after the first.
         throw protocolError('frame type not allowed here')
     }
   }
 
+  private readonly acceptBatched = (buffer: Uint8Array, start: number, end: number): void =>
+    this.accept(buffer, start, end)
+
   private acknowledge(position: number): void {
-    const full = !this.ring.hasRoom(true)
-    if (!this.ring.acknowledge(position)) throw protocolError('position ahead of what was sent')
-    if (full) this.onDrain()
+    if (!this.out.acknowledge(position)) throw protocolError('position ahead of what was sent')
+  }
+
+  private onPong(buffer: Uint8Array, at: number): void {
+    const { nonce, roundTrip } = this
+    // One that was not asked for says nothing.
+    if (nonce === undefined || nonce.some((byte, index) => buffer[at + index] !== byte)) return
+    this.nonce = undefined
+    roundTrip.answered(this.clock.now())
+    this.runtime.metrics?.observe('round_trip_ms', roundTrip.lastMs)
+    const { onSample } = this
+    this.onSample = undefined
+    onSample?.(roundTrip.lastMs, roundTrip.leastMs)
+  }
+
+  /** What costs this side more than the peer: AUTH, LIMITS, CREDIT too small to be of use. */
+  spendControl(): void {
+    if (!this.controls.spend(this.clock.now())) throw this.calm('controlBudget')
+  }
+
+  /** An abuse budget of the peer is used up. */
+  calm(limit: keyof Limits): ConnectionError {
+    this.runtime.metrics?.count('limit_hits', limit)
+    return new ConnectionError('resource_exhausted', `calm: ${limit} is used up`)
+  }
+
+  private exceed(limit: keyof Limits, reason: string): void {
+    this.runtime.metrics?.count('limit_hits', limit)
+    this.fail(new ConnectionError('resource_exhausted', reason))
   }
 
   private oweAck(bytes: number): void {
@@ -332,6 +357,8 @@ export class Session {
   private checkSilence(): void {
     if (this.state !== 'open' || this.keepalive === undefined) return
     const now = this.clock.now()
+    // Who does not read cannot judge silence.
+    if (!this.reading) this.keepalive.heard(now)
     const verdict = this.keepalive.judge(now)
     if (verdict === 'dead') {
       this.link.abort('peer is silent')
@@ -348,14 +375,48 @@ export class Session {
 
   /** A peer that does not ask by itself asks before it sends into silence. */
   private askAfterSilence(): void {
-    if (this.keepalive === undefined) return
+    if (this.role !== 'client' || this.keepalive === undefined) return
     const now = this.clock.now()
     if (this.keepalive.wantsPing(now)) this.ping(now)
   }
 
+  /** Never more than one is out: they would pile up behind a stall. */
   private ping(now: number): void {
     this.keepalive?.asked(now)
-    this.writeConnection(pingFrame(FrameType.Ping, this.clock.randomBytes(8), this.received))
+    if (this.nonce !== undefined) return
+    this.nonce = this.clock.randomBytes(pingNonceBytes)
+    this.roundTrip.sent(now)
+    this.writeConnection(pingFrame(FrameType.Ping, this.nonce, this.received))
+  }
+
+  // Memory of the process
+
+  get heldBytes(): number {
+    return this.ledger.bytes
+  }
+
+  get overBudget(): boolean {
+    return this.ledger.bytes > this.limits.receiveBudget
+  }
+
+  get stalledSince(): number | undefined {
+    return this.out.stalledSince
+  }
+
+  pauseReading(): void {
+    this.reading = false
+    this.link.pause()
+  }
+
+  resumeReading(): void {
+    if (this.reading) return
+    this.reading = true
+    this.keepalive?.heard(this.clock.now())
+    this.link.resume()
+  }
+
+  sacrifice(): void {
+    this.exceed('processBudget', 'memory: over processBudget')
   }
 
   // Ending
@@ -408,20 +469,17 @@ export class Session {
 
   private end(end: SessionEnd): void {
     if (this.state === 'ended') return
-    // What was written last, a GOAWAY most of all, must leave before the link closes.
-    this.link.flush()
+    // What was written last, a GOAWAY most of all, leaves before the link closes.
+    this.out.close()
     this.state = 'ended'
-    for (const timer of [this.ackTimer, this.keepaliveTimer, this.stallTimer])
-      this.timers.disarm(timer)
-    this.queue.clear()
+    for (const timer of [this.ackTimer, this.keepaliveTimer]) this.timers.disarm(timer)
+    this.runtime.memory.leave(this)
     const upper = this.owner ?? this.opening
     this.owner = this.opening = undefined
     upper?.onEnd(end)
+    this.ledger.close()
+    this.resumeReading()
   }
-}
-
-function slowConsumer(reason: string): ConnectionError {
-  return new ConnectionError('resource_exhausted', `slow_consumer: ${reason}`)
 }
 
 function needExactly(length: number, expected: number): void {
