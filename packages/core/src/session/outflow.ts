@@ -136,7 +136,7 @@ export class Outflow implements Outgoing {
 
   /** Bytes of messages that have credit and wait only for the socket. */
   get readyBytes(): number {
-    return this.mayFeed(false) ? 0 : this.queue.readyBytes
+    return this.queue.empty || this.mayFeed(false) ? 0 : this.queue.readyBytes
   }
 
   // What `Progress` looks at
