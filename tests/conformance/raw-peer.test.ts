@@ -120,7 +120,7 @@ describe.each(['tcp', 'ws'])('a raw client over %s', (name) => {
     ['an unknown type', rawFrame(0x60, 0, 1)],
     ['COMPRESSED', rawFrame(0x11, 0x20, 1)],
     ['a position that was never sent', rawFrame(0x05, 0, 0, hex('00000009'))],
-    ['BATCH, which nobody agreed on', rawFrame(0x0a, 0, 0)],
+    ['[case C8] a BATCH that is empty, or on TCP at all', rawFrame(0x0a, 0, 0)],
   ])('%s', async (_, frame) => {
     const peer = await shaken()
     peer.sendFrames(frame)

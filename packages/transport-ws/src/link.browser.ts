@@ -1,20 +1,37 @@
 // The browser's WebSocket as a link.
 //   in  -> frames of the session; messages of the browser
-//   out -> one binary message per frame
+//   out -> one binary message per frame; small frames of one turn together, in a BATCH
 // A browser cannot stop reading: while paused, messages wait here. Credit bounds how many can come.
 
-import type { Link, LinkClose, LinkHandler, Peer } from '@callbox/core/internal'
+import {
+  batchedBytes,
+  writeBatch,
+  type FrameRange,
+  type Link,
+  type LinkClose,
+  type LinkHandler,
+  type Peer,
+} from '@callbox/core/internal'
 
 /** A browser tells nobody when it has sent: while something is unsent it is asked this often. */
 const pollMs = 4
 const closeTimeoutMs = 1_000
+/** Header of a BATCH, in bytes. */
+const batchHeader = 6
+/** A message costs a browser as much as copying some KiB: larger frames go alone. */
+const batchedFrame = 4 * 1024
+/** The least `maxFrame` that a peer may state: every peer takes so much. */
+const mostBatch = 16 * 1024
 
 export class BrowserLink implements Link {
+  readonly batches = true
   readonly peer: Peer
   private readonly socket: WebSocket
   private readonly maxFrame: number
   private handler: LinkHandler | undefined
-  private pending: Uint8Array<ArrayBuffer>[] = []
+  private pending: FrameRange[] = []
+  /** WELCOME has come: a BATCH is understood. */
+  private welcomed = false
   private pendingBytes = 0
   private waiting: ArrayBuffer[] = []
   private paused = true
@@ -49,17 +66,37 @@ export class BrowserLink implements Link {
 
   write(buffer: Uint8Array, start: number, end: number): void {
     if (this.state !== 'open') return
-    // The view is copied by the browser in `send`. Frames never lie in shared memory.
-    this.pending.push(buffer.subarray(start, end) as Uint8Array<ArrayBuffer>)
+    this.pending.push({ buffer, start, end })
     this.pendingBytes += end - start
   }
 
   flush(): void {
     if (this.state === 'closed' || this.pending.length === 0) return
-    for (const frame of this.pending) this.socket.send(frame)
+    const frames = this.pending
     this.pending = []
     this.pendingBytes = 0
+    for (let at = 0; at < frames.length;) at = this.sendFrom(frames, at)
     this.watch()
+  }
+
+  /** Sends one message: as many small frames as fit, or one frame. Answers what comes next. */
+  private sendFrom(frames: readonly FrameRange[], from: number): number {
+    let to = from
+    let bytes = batchHeader
+    while (this.welcomed && to < frames.length) {
+      const size = batchedBytes(frames[to]!)
+      if (size > batchedFrame || bytes + size > mostBatch) break
+      bytes += size
+      to += 1
+    }
+    if (to - from > 1) this.socket.send(writeBatch(frames.slice(from, to)))
+    else {
+      to = from + 1
+      const { buffer, start, end } = frames[from]!
+      // The view is copied by the browser in `send`. Frames never lie in shared memory.
+      this.socket.send(buffer.subarray(start, end) as Uint8Array<ArrayBuffer>)
+    }
+    return to
   }
 
   get unsentBytes(): number {
@@ -103,6 +140,7 @@ export class BrowserLink implements Link {
   private deliver(data: ArrayBuffer): void {
     try {
       if (data.byteLength > this.maxFrame) throw new Error('frame over maxFrame')
+      this.welcomed = true
       this.handler?.onFrame(new Uint8Array(data), 0, data.byteLength)
     } catch (error) {
       this.abort(error instanceof Error ? error.message : 'error')

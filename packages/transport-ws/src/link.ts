@@ -35,6 +35,7 @@ export interface LinkParts {
 }
 
 export class WebSocketLink implements Link {
+  readonly batches = true
   readonly peer: Peer
   private readonly socket: Duplex
   private readonly role: 'server' | 'client'
