@@ -15,15 +15,18 @@ import {
   u32,
   type RawFrame,
 } from '@callbox/testing/node'
-import type { LimitsOption } from '@callbox/core'
+import { contract, unary, type LimitsOption } from '@callbox/core'
 import { tcp } from '@callbox/transport-tcp'
 import { ws } from '@callbox/transport-ws'
+import * as T from 'typebox'
 import { afterEach, describe, expect, test } from 'vitest'
 import { conf } from './contract.ts'
 import { handlers } from './handlers.ts'
 
+const hoard = contract('hoard', { hold: unary({ input: T.Unknown() }) })
 const host = '127.0.0.1'
-const [dataType, errorType, goAwayType, creditType] = [0x11, 0x13, 0x06, 0x15]
+const [dataType, errorType, goAwayType] = [0x11, 0x13, 0x06]
+const [creditType, pongType] = [0x15, 0x04]
 const [resourceExhausted, flowControl, invalidArgument] = [8, 34, 3]
 const KiB = 1024
 
@@ -36,20 +39,21 @@ afterEach(async () => {
 interface World {
   readonly server: Server
   readonly metrics: MetricsRegistry
-  readonly connect: (map?: object) => Promise<RawPeer>
+  readonly connect: () => Promise<RawPeer>
 }
 
 async function serve(name: 'tcp' | 'ws', limits?: LimitsOption): Promise<World> {
   const metrics = new MetricsRegistry()
-  const services = [implement(conf, handlers())]
+  const never = new Promise<undefined>(() => undefined)
+  const services = [implement(conf, handlers()), implement(hoard, { hold: () => never })]
   const server = createServer({ services, logger: silent, metrics, limits })
   open.push(server)
   const on = name === 'tcp' ? tcp({ host, port: 0 }) : ws({ host, port: 0 })
   const { port } = await server.listen(on)
-  const connect = async (map = {}): Promise<RawPeer> => {
+  const connect = async (): Promise<RawPeer> => {
     const peer = await RawPeer.connect({ host, port, ws: name === 'ws' })
     open.push(peer)
-    await peer.handshake(map as Record<string, unknown>)
+    await peer.handshake()
     return peer
   }
   return { server, metrics, connect }
@@ -86,11 +90,14 @@ describe.each(['tcp', 'ws'] as const)('over %s', (name) => {
     expect(refused.id).toBe(513)
     expect(failureOf(refused)).toMatchObject({
       code: resourceExhausted,
-      message: 'over limits.maxCalls (256)',
+      body: ['over limits.maxCalls (256)'],
+      retryAfterMs: 1_000,
     })
     expect(world.metrics.counter('limit_hits', 'maxCalls')).toBe(1)
     expect(world.server.inspect().connections[0]!.calls.served).toBe(256)
-    peer.sendFrames(rawCancel(1), rawRequest({ id: 515, method: 'conf.nothing' }))
+    peer.sendFrames(rawCancel(1))
+    await expect.poll(() => world.server.inspect().connections[0]!.calls.served).toBe(255)
+    peer.sendFrames(rawRequest({ id: 515, method: 'conf.nothing' }))
     expect((await peer.nextOf(dataType)).id).toBe(515)
   })
 
@@ -223,7 +230,7 @@ describe.each(['tcp', 'ws'] as const)('over %s', (name) => {
     const head = (method: string): Uint8Array =>
       Uint8Array.of(method.length, ...Buffer.from(method))
     for (let call = 0; call < 8; call += 1)
-      peer.sendFrames(rawFrame(0x10, 0x0a, 2 * call + 1, head('conf.hold'), bomb))
+      peer.sendFrames(rawFrame(0x10, 0x0a, 2 * call + 1, head('hoard.hold'), bomb))
     await expect
       .poll(() => world.server.inspect().connections[0]!.calls.waitingForBudget)
       .toBeGreaterThan(0)
@@ -247,8 +254,9 @@ describe.each(['tcp', 'ws'] as const)('over %s', (name) => {
     const left = 262_144 - 64 - 66
     const empty = rawFrame(dataType, 0, 1)
     peer.sendFrames(...Array.from({ length: Math.floor(left / 64) }, () => empty))
-    peer.sendFrames(rawRequest({ id: 3, method: 'conf.nothing' }))
-    expect((await peer.nextOf(dataType)).id).toBe(3)
+    // Another call would bring an allowance of its own.
+    peer.sendFrames(rawPing())
+    expect((await peer.nextOf(pongType)).id).toBe(0)
     peer.sendFrames(...Array.from({ length: 3 }, () => empty))
     await isCut(world, peer, flowControl, 'late')
   })

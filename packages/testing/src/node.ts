@@ -21,6 +21,7 @@ export {
   rawPing,
   rawRequest,
   rawWelcome,
+  u32,
   toHex,
   valueOf,
   type RawCall,

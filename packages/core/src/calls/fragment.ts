@@ -9,21 +9,18 @@ import type { MessageFields } from '../frames/fields.ts'
 import { Flag } from '../frames/frame.ts'
 import type { ReceiveWindow } from './credit.ts'
 
-const firstBytes = 128 * 1024
-
 export class Assembly {
   /** What its fragments have cost of the window so far, in bytes. */
   cost = 0
   /** Of that: granted again on receipt. */
   advanced = 0
   private readonly total: number
-  private buffer: Uint8Array<ArrayBuffer>
+  private buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0)
   private length = 0
 
   /** `total` has been compared with `maxMessage`. */
   constructor(total: number) {
     this.total = total
-    this.buffer = new Uint8Array(Math.min(total, firstBytes))
   }
 
   /** Throws `protocol` when more comes than was announced. */

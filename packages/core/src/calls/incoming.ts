@@ -323,7 +323,7 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner {
     const unary = !this.method.streamsIn && !this.method.streamsOut
     const longest = unary ? clock.now() + limits.maxCallMs : Infinity
     this.deadlineAt = Math.min(this.deadlineAt, longest)
-    if (this.deadlineAt !== Infinity) timers.armAt(this.timer, this.deadlineAt)
+    if (this.deadlineAt !== Infinity && !this.closed) timers.armAt(this.timer, this.deadlineAt)
   }
 
   /** The handler has returned, thrown, or ended its stream. */
@@ -441,6 +441,8 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner {
   onSessionEnd(error: RpcError): void {
     this.decided = true
     this.closed = true
+    // A handler that never settles must not keep the process alive.
+    this.calls.runtime.timers.disarm(this.timer)
     this.window?.close()
     this.abort(error)
     this.answerGone = true
@@ -460,6 +462,7 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner {
     if (this.closed) return
     this.closed = true
     this.answerGone = true
+    this.calls.runtime.timers.disarm(this.timer)
     this.input?.abandon()
     this.calls.closeIncoming(this, this.inputWaived ? 0 : this.unused)
     this.window?.close()
