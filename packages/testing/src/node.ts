@@ -1,5 +1,12 @@
 // The part of the test kit that needs Node: peers that send any bytes over real sockets.
 export { RawPeer, type RawAddress } from './raw-peer.ts'
+export {
+  createFaultProxy,
+  type FaultProxy,
+  type FaultProxyOptions,
+  type ProxiedConnection,
+} from './fault-proxy.ts'
+export type { LineShape } from './shaper.ts'
 export { RawServer } from './raw-server.ts'
 export {
   errorOf,

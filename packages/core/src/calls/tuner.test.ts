@@ -50,6 +50,16 @@ test('grows towards twice the bandwidth-delay product, at most doubling', () => 
   expect(stream.target).toBe(1_000_000)
 })
 
+test('what is measured in steps of a fragment still grows, until the line shows a queue', () => {
+  const stream = new Stream()
+  sample(stream, 2 * 65_600, 20, 20)
+  expect(stream.target).toBe(1.5 * window)
+  sample(stream, 3 * 65_600, 21, 20)
+  expect(stream.target).toBe(2.25 * window)
+  sample(stream, 6 * 65_600, 32, 20)
+  expect(stream.target).toBe(2.25 * window)
+})
+
 test('the least round trip counts: a queue of our own does not make the window grow', () => {
   const stream = new Stream()
   stream.target = 500_000

@@ -27,6 +27,16 @@ const leastShare = 1 / 16
 /** A round trip longer than the least by this factor, and by this much, has a queue of ours in it. */
 const queueFactor = 2
 const queueMs = 5
+/** Up to this factor, and this much more, it has none. */
+const clearFactor = 1.15
+const clearMs = 0.5
+/**
+ * A stream that uses so much of its window in a round trip without a queue is held back by it. What
+ * is measured comes in steps of a fragment, a quarter of a small window, so it says too little: such
+ * a window grows by half whatever the measure says.
+ */
+const usedShare = 0.75
+const stepFactor = 1.5
 
 export class WindowTuner {
   private readonly budget: ReceiveBudget
@@ -73,9 +83,12 @@ export class WindowTuner {
 
   private judge(roundTripMs: number, leastMs: number): void {
     const queued = roundTripMs >= leastMs * queueFactor && roundTripMs - leastMs >= queueMs
+    const clear = roundTripMs <= leastMs * clearFactor + clearMs
     for (const [window, mark] of this.marks) {
-      const ideal = (2 * (window.received - mark) * leastMs) / Math.max(roundTripMs, 0.01)
       const size = window.target
+      const measured = (2 * (window.received - mark) * leastMs) / Math.max(roundTripMs, 0.01)
+      const heldBack = clear && measured >= size * usedShare
+      const ideal = heldBack ? Math.max(measured, size * stepFactor) : measured
       if (ideal > size && this.budget.roomy)
         window.resize(Math.min(this.most, 2 * size, Math.ceil(ideal)))
       // Without a queue of ours a lower rate is the sender's choice, or its application's.
