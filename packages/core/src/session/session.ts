@@ -23,11 +23,12 @@ import {
 import { checkHeader, firstStreamType, FrameType, headerBytes, readU32 } from '../frames/frame.ts'
 import type { Link, LinkClose } from '../link/link.ts'
 import { decodeMap, readLimits, type PeerLimits } from './handshake.ts'
-import { Keepalive, type KeepaliveTerms } from './keepalive.ts'
+import type { KeepaliveTerms } from './keepalive.ts'
 import { Ledger } from './ledger.ts'
+import { Liveness, type OnRoundTrip } from './liveness.ts'
 import type { Memory, MemoryMember } from './memory.ts'
 import { Outflow } from './outflow.ts'
-import { RoundTrip } from './round-trip.ts'
+import type { RoundTrip } from './round-trip.ts'
 import type { Outlet, Readiness } from './send-queue.ts'
 
 /** Why a session is over. */
@@ -86,32 +87,26 @@ type State = 'opening' | 'open' | 'ended'
 
 /** Of PINGs, and of AUTH, LIMITS and tiny CREDIT together: so many come back each second. */
 const controlPerSecond = 1
-const pingNonceBytes = 8
 
 export class Session implements MemoryMember {
   state: State = 'opening'
   readonly link: Link
   readonly ledger: Ledger
-  readonly roundTrip: RoundTrip = new RoundTrip()
   private readonly out: Outflow
+  private readonly liveness: Liveness
   private readonly runtime: SessionRuntime
   private readonly clock: Clock
   private readonly timers: Timers
   private readonly limits: Limits
-  private readonly role: 'client' | 'server'
   private opening: Opening | undefined
   private owner: SessionOwner | undefined
   private received = 0
   private owedAckBytes = 0
   private readonly pings: TokenBucket
   private readonly controls: TokenBucket
-  private keepalive: Keepalive | undefined
-  private nonce: Uint8Array | undefined
-  private onSample: ((roundTripMs: number, leastMs: number) => void) | undefined
   private reading = true
   private draining = false
   private readonly ackTimer = new Timer(() => this.sendAck())
-  private readonly keepaliveTimer = new Timer(() => this.checkSilence())
 
   constructor(parts: SessionParts, opening: Opening) {
     const { link, runtime, role } = parts
@@ -121,14 +116,20 @@ export class Session implements MemoryMember {
     this.clock = clock
     this.timers = timers
     this.limits = limits
-    this.role = role
     this.opening = opening
     this.ledger = new Ledger(memory)
+    this.liveness = new Liveness(
+      { clock, timers, metrics: runtime.metrics, role },
+      {
+        sendPing: (nonce) => this.writeConnection(pingFrame(FrameType.Ping, nonce, this.received)),
+        onSilent: () => this.onSilent(),
+      },
+    )
     this.out = new Outflow(
       { link, clock, timers, limits, ledger: this.ledger },
       {
         guarded: (work) => this.guarded(work),
-        onFirstOfTurn: () => this.askAfterSilence(),
+        onFirstOfTurn: () => this.liveness.askAfterSilence(),
         onWritable: () => this.owner?.onWritable(),
         onSlow: (limit, reason) => this.exceed(limit, `slow_consumer: ${reason}`),
       },
@@ -154,9 +155,11 @@ export class Session implements MemoryMember {
     this.out.open = true
     this.owner = owner
     this.opening = undefined
-    const now = this.clock.now()
-    this.keepalive = new Keepalive(keepalive, this.role === 'server', now)
-    this.timers.arm(this.keepaliveTimer, this.keepalive.nextMs(now))
+    this.liveness.open(keepalive)
+  }
+
+  get roundTrip(): RoundTrip {
+    return this.liveness.roundTrip
   }
 
   // Sending
@@ -207,12 +210,8 @@ export class Session implements MemoryMember {
   }
 
   /** Measures a round trip if a PING may be sent now, and answers whether it may. */
-  sample(done: (roundTripMs: number, leastMs: number) => void): boolean {
-    const now = this.clock.now()
-    if (this.state !== 'open' || !this.roundTrip.maySample(now)) return false
-    this.onSample = done
-    this.ping(now)
-    return true
+  sample(done: OnRoundTrip): boolean {
+    return this.liveness.sample(done)
   }
 
   /** An error of this side in the middle of a turn ends this session, never the process. */
@@ -239,7 +238,7 @@ export class Session implements MemoryMember {
     const known = checkHeader(type, buffer[start + 1]!)
     if (this.state === 'opening') return this.opening?.onFrame(buffer, start, end)
     if (this.state === 'ended') return
-    this.keepalive?.heard(this.clock.now())
+    this.liveness.heard()
     if (type < firstStreamType) {
       if (known) this.onConnectionFrame(type, buffer, start, end)
       return
@@ -268,7 +267,7 @@ export class Session implements MemoryMember {
         )
       case FrameType.Pong:
         needExactly(end - at, 12)
-        this.onPong(buffer, at)
+        this.liveness.onPong(buffer, at)
         return this.acknowledge(readU32(buffer, at + 8))
       case FrameType.Ack:
         needExactly(end - at, 4)
@@ -294,18 +293,6 @@ export class Session implements MemoryMember {
 
   private acknowledge(position: number): void {
     if (!this.out.acknowledge(position)) throw protocolError('position ahead of what was sent')
-  }
-
-  private onPong(buffer: Uint8Array, at: number): void {
-    const { nonce, roundTrip } = this
-    // One that was not asked for says nothing.
-    if (nonce === undefined || nonce.some((byte, index) => buffer[at + index] !== byte)) return
-    this.nonce = undefined
-    roundTrip.answered(this.clock.now())
-    this.runtime.metrics?.observe('round_trip_ms', roundTrip.lastMs)
-    const { onSample } = this
-    this.onSample = undefined
-    onSample?.(roundTrip.lastMs, roundTrip.leastMs)
   }
 
   /** What costs this side more than the peer: AUTH, LIMITS, CREDIT too small to be of use. */
@@ -352,41 +339,14 @@ export class Session implements MemoryMember {
     void this.link.close()
   }
 
-  // Silence
-
-  private checkSilence(): void {
-    if (this.state !== 'open' || this.keepalive === undefined) return
-    const now = this.clock.now()
-    // Who does not read cannot judge silence.
-    if (!this.reading) this.keepalive.heard(now)
-    const verdict = this.keepalive.judge(now)
-    if (verdict === 'dead') {
-      this.link.abort('peer is silent')
-      return this.end({
-        code: 'session_lost',
-        reason: 'the peer is silent',
-        lastAcceptedId: undefined,
-        byPeer: false,
-      })
-    }
-    if (verdict === 'ping') this.ping(now)
-    this.timers.arm(this.keepaliveTimer, this.keepalive.nextMs(now))
-  }
-
-  /** A peer that does not ask by itself asks before it sends into silence. */
-  private askAfterSilence(): void {
-    if (this.role !== 'client' || this.keepalive === undefined) return
-    const now = this.clock.now()
-    if (this.keepalive.wantsPing(now)) this.ping(now)
-  }
-
-  /** Never more than one is out: they would pile up behind a stall. */
-  private ping(now: number): void {
-    this.keepalive?.asked(now)
-    if (this.nonce !== undefined) return
-    this.nonce = this.clock.randomBytes(pingNonceBytes)
-    this.roundTrip.sent(now)
-    this.writeConnection(pingFrame(FrameType.Ping, this.nonce, this.received))
+  private onSilent(): void {
+    this.link.abort('peer is silent')
+    this.end({
+      code: 'session_lost',
+      reason: 'the peer is silent',
+      lastAcceptedId: undefined,
+      byPeer: false,
+    })
   }
 
   // Memory of the process
@@ -405,13 +365,15 @@ export class Session implements MemoryMember {
 
   pauseReading(): void {
     this.reading = false
+    this.liveness.suspended = true
     this.link.pause()
   }
 
   resumeReading(): void {
     if (this.reading) return
     this.reading = true
-    this.keepalive?.heard(this.clock.now())
+    this.liveness.suspended = false
+    this.liveness.heard()
     this.link.resume()
   }
 
@@ -472,7 +434,8 @@ export class Session implements MemoryMember {
     // What was written last, a GOAWAY most of all, leaves before the link closes.
     this.out.close()
     this.state = 'ended'
-    for (const timer of [this.ackTimer, this.keepaliveTimer]) this.timers.disarm(timer)
+    this.liveness.close()
+    this.timers.disarm(this.ackTimer)
     this.runtime.memory.leave(this)
     const upper = this.owner ?? this.opening
     this.owner = this.opening = undefined
