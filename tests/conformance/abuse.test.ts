@@ -276,3 +276,27 @@ test('a peer that reads nothing is told nothing more than fits [threat S3]', asy
   const { bytes } = world.server.inspect().connections[0]!
   expect(bytes.waiting).toBeLessThan(16 * KiB)
 })
+
+test('a peer that stops reading is cut, others are served meanwhile [case C127] [threat S5]', async () => {
+  const world = await serve('tcp', { stallMs: 900 })
+  const peer = await world.connect()
+  peer.socket.pause()
+  // More than the buffers of the kernel take, on either side.
+  for (let call = 0; call < 256; call += 1) {
+    const value = { id: 'r', items: 100_000 }
+    peer.sendFrames(rawRequest({ id: 2 * call + 1, method: 'conf.hangStream', value }))
+  }
+  const slow = (): number => world.metrics.counter('limit_hits', 'stallMs')
+  let mostHeld = 0
+  let served = 0
+  while (slow() === 0) {
+    await isServed(world)
+    served += 1
+    for (const { bytes } of world.server.inspect().connections)
+      mostHeld = Math.max(mostHeld, bytes.ring + bytes.waiting + bytes.unsent)
+  }
+  expect(served).toBeGreaterThan(0)
+  // It acknowledges nothing either: the ring is full, what is beyond stays with the generators.
+  expect(mostHeld).toBeGreaterThan(3 * KiB * KiB)
+  expect(mostHeld).toBeLessThan(4.5 * KiB * KiB)
+})
