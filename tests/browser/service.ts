@@ -4,6 +4,7 @@ import { createServer, implement, implementFor, silent, type Server } from '@cal
 import { conf } from '../conformance/contract.ts'
 import { handlers } from '../conformance/handlers.ts'
 import { probe } from './contract.ts'
+import { unhurried } from '../unhurried.ts'
 
 const cancelled = new Set<string>()
 const given = new Map<string, number>()
@@ -61,7 +62,7 @@ export function createProbe(): Server {
   })
   return createServer({
     services: [service, implement(conf, handlers())],
-    limits: 'internal',
+    limits: { preset: 'internal', ...unhurried },
     authenticate: () => ({ notes: [] as string[] }),
     logger: silent,
   })

@@ -15,13 +15,14 @@ import {
   u32,
   type RawFrame,
 } from '@callbox/testing/node'
-import { contract, unary, type LimitsOption } from '@callbox/core'
+import { contract, unary, type Limits } from '@callbox/core'
 import { tcp } from '@callbox/transport-tcp'
 import { ws } from '@callbox/transport-ws'
 import * as T from 'typebox'
 import { afterEach, describe, expect, test } from 'vitest'
 import { conf } from './contract.ts'
 import { handlers } from './handlers.ts'
+import { unhurried } from '../unhurried.ts'
 
 const hoard = contract('hoard', { hold: unary({ input: T.Unknown() }) })
 const host = '127.0.0.1'
@@ -42,11 +43,16 @@ interface World {
   readonly connect: () => Promise<RawPeer>
 }
 
-async function serve(name: 'tcp' | 'ws', limits?: LimitsOption): Promise<World> {
+async function serve(name: 'tcp' | 'ws', limits: Partial<Limits> = {}): Promise<World> {
   const metrics = new MetricsRegistry()
   const never = new Promise<undefined>(() => undefined)
   const services = [implement(conf, handlers()), implement(hoard, { hold: () => never })]
-  const server = createServer({ services, logger: silent, metrics, limits })
+  const server = createServer({
+    services,
+    logger: silent,
+    metrics,
+    limits: { ...unhurried, ...limits },
+  })
   open.push(server)
   const on = name === 'tcp' ? tcp({ host, port: 0 }) : ws({ host, port: 0 })
   const { port } = await server.listen(on)

@@ -22,6 +22,7 @@ import { authority } from '../certificates.ts'
 import { cases, serverCases, type Caller } from './cases.ts'
 import { conf } from './contract.ts'
 import { handlers } from './handlers.ts'
+import { unhurried } from '../unhurried.ts'
 
 interface Place {
   readonly listenOn: Transport
@@ -69,7 +70,7 @@ describe.each(Object.keys(places))('%s', (name) => {
     server = createServer({
       services: [implement(conf, handlers())],
       logger: silent,
-      limits: 'internal',
+      limits: { preset: 'internal', ...unhurried },
       onConnection: (one) => {
         connection ??= one
       },

@@ -9,7 +9,7 @@ import {
   contract,
   serverStream,
   unary,
-  type LimitsOption,
+  type Limits,
 } from '@callbox/core'
 import type { Transport } from '@callbox/core'
 import { createServer, implement, silent, type ListeningOn } from '@callbox/server'
@@ -18,6 +18,7 @@ import { tcp } from '@callbox/transport-tcp'
 import { ws } from '@callbox/transport-ws'
 import * as T from 'typebox'
 import { afterEach, describe, expect, test } from 'vitest'
+import { unhurried } from '../unhurried.ts'
 
 const host = '127.0.0.1'
 const MiB = 1024 * 1024
@@ -57,7 +58,7 @@ const transports: Readonly<Record<string, () => Dialled>> = {
   }),
 }
 
-async function world(name: string, limits?: LimitsOption) {
+async function world(name: string, limits: Partial<Limits> = {}) {
   const { listen, dial } = transports[name]!()
   let runs = 0
   const flaky = ({ times, code }: { times: number; code: string }): number => {
@@ -81,7 +82,11 @@ async function world(name: string, limits?: LimitsOption) {
     flaky,
     again: flaky,
   })
-  const server = createServer({ services: [service], logger: silent, limits })
+  const server = createServer({
+    services: [service],
+    logger: silent,
+    limits: { ...unhurried, ...limits },
+  })
   const listening = await server.listen(listen)
   const metrics = new MetricsRegistry()
   const client = createClient({ flow }, dial(listening), { limits, metrics })

@@ -26,6 +26,7 @@ import { ws } from '@callbox/transport-ws'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { conf } from './contract.ts'
 import { handlers } from './handlers.ts'
+import { unhurried } from '../unhurried.ts'
 
 const host = '127.0.0.1'
 const errorType = 0x13
@@ -48,7 +49,7 @@ describe.each(['tcp', 'ws'])('a raw client over %s', (name) => {
         return n
       },
     })
-    server = createServer({ services: [service], logger: silent })
+    server = createServer({ services: [service], logger: silent, limits: unhurried })
     const listenOn = name === 'tcp' ? tcp({ host, port: 0 }) : ws({ host, port: 0 })
     ;({ port } = await server.listen(listenOn))
   })

@@ -8,6 +8,7 @@ import { tcp } from '@callbox/transport-tcp'
 import { ws } from '@callbox/transport-ws'
 import * as T from 'typebox'
 import { expect, test } from 'vitest'
+import { unhurried } from '../unhurried.ts'
 
 const host = '127.0.0.1'
 const MiB = 1024 * 1024
@@ -35,7 +36,7 @@ async function measure(name: 'tcp' | 'ws', items: number, itemBytes: number): Pr
       return size
     },
   })
-  const server = createServer({ services: [service], logger: silent })
+  const server = createServer({ services: [service], logger: silent, limits: unhurried })
   const { port } = await server.listen(
     name === 'tcp' ? tcp({ host, port: 0 }) : ws({ host, port: 0 }),
   )

@@ -6,6 +6,7 @@ import { createServer, implement, silent } from '@callbox/server'
 import { memory } from '@callbox/testing'
 import * as T from 'typebox'
 import { expect, test } from 'vitest'
+import { unhurried } from '../unhurried.ts'
 
 const shape = T.Cyclic(
   {
@@ -49,7 +50,11 @@ async function serving(
   const transport = memory()
   let bytes = 0
   const handlers = { rows: () => undefined, shape: () => undefined, name: () => undefined }
-  const server = createServer({ services: [implement(drawing, handlers)], logger: silent })
+  const server = createServer({
+    services: [implement(drawing, handlers)],
+    logger: silent,
+    limits: unhurried,
+  })
   await server.listen(transport)
   const client = clientOf(
     counted(transport, (more) => {

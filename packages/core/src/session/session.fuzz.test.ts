@@ -123,6 +123,7 @@ test(
     const transport = memory()
     const server = createServer({
       services: [service],
+      limits: { maxLagMs: 600_000 },
       logger: (level, name, fields) => {
         if (level === 'error' || fields['code'] === 'internal') internal.push([name, fields])
         else silent(level, name, fields)
