@@ -104,7 +104,7 @@ test('a server that goes down in order: running calls end within the grace, late
   expect((await stream.next()).value).toBe(1)
   let lost = 0
   client.on('sessionLost', () => (lost += 1))
-  const closing = first.close({ graceMs: 20 })
+  const closing = first.close({ graceMs: 20, acceptMs: 0 })
   await clock.settle()
   const second = deskServer(clock, 'second')
   await second.listen(transport)

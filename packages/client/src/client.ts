@@ -20,6 +20,7 @@ import {
   type WelcomeTerms,
 } from '@callbox/core/internal'
 import { ClientConnection } from './connection.ts'
+import { hearHints } from './hints.ts'
 import { resolveOptions, type ClientOptions, type ResolvedOptions } from './options.ts'
 
 const reserved: ReadonlySet<string> = new Set([
@@ -57,7 +58,8 @@ export function createClient<const Cs extends { readonly [K in keyof Cs]: AnyCon
         welcome,
       ),
     onState: (change) => listeners.onState(change),
-    onSessionLost: () => listeners.onSessionLost(),
+    onResumed: () => listeners.tell('resumed'),
+    onSessionLost: () => listeners.tell('sessionLost'),
   })
   const parts = {
     runtime: resolved.runtime,
@@ -70,12 +72,17 @@ export function createClient<const Cs extends { readonly [K in keyof Cs]: AnyCon
       value: callsOf(parts, contract, 'methods'),
       enumerable: true,
     })
+  const forget = hearHints(globalThis, () => connection.hurry())
+  const close = (): Promise<void> => {
+    forget()
+    return connection.close()
+  }
   const controls = {
     handle: (contract: AnyContract, handlers: object) => served.add(contract, handlers),
     on: (event: keyof ClientEvents, listener: () => void) => listeners.add(event, listener),
     inspect: () => connection.snapshot(),
-    close: () => connection.close(),
-    [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]: () => connection.close(),
+    close,
+    [Symbol.asyncDispose ?? Symbol.for('Symbol.asyncDispose')]: close,
   }
   Object.defineProperty(client, 'state', { get: () => connection.state, enumerable: true })
   for (const key of Reflect.ownKeys(controls))
@@ -98,6 +105,7 @@ function checkNames(entries: readonly (readonly [string, AnyContract])[]): void 
 class Listeners {
   private readonly sets: { readonly [K in keyof ClientEvents]: Set<ClientEvents[K]> } = {
     state: new Set(),
+    resumed: new Set(),
     sessionLost: new Set(),
   }
   private readonly options: ResolvedOptions
@@ -116,8 +124,8 @@ class Listeners {
     for (const listener of this.sets.state) this.guarded(() => listener(change))
   }
 
-  onSessionLost(): void {
-    for (const listener of this.sets.sessionLost) this.guarded(listener)
+  tell(event: 'resumed' | 'sessionLost'): void {
+    for (const listener of this.sets[event]) this.guarded(listener)
   }
 
   private guarded(call: () => void): void {

@@ -15,6 +15,7 @@ import {
   writeHello,
   type AnyContract,
   type Code,
+  type ResumeTerms,
   type SessionEnd,
   type Transport,
   type WelcomeTerms,
@@ -25,7 +26,9 @@ export interface ConnectParts {
   readonly options: ResolvedOptions
   readonly transport: Transport
   readonly contracts: readonly AnyContract[]
-  /** Called in the turn in which WELCOME came: opens the session before its next frame. */
+  /** What HELLO says of a session to go on with. */
+  readonly resumeTerms: () => ResumeTerms | undefined
+  /** Called in the turn in which WELCOME came: opens the session, or gives its link away, before its next frame. */
   readonly onWelcome: (session: Session, welcome: WelcomeTerms) => void
 }
 
@@ -83,6 +86,7 @@ async function attempt(parts: ConnectParts, signal: Signal): Promise<void> {
         contracts: parts.contracts.map(stampOf),
         codecs: [options.runtime.codec.name],
         limits: statedLimits(limits),
+        session: parts.resumeTerms(),
       }),
     )
     if (signal.aborted) onAbort()

@@ -7,28 +7,32 @@
 //                           ^  | refused                          v
 //                           |  +------------------------> reconnecting
 //                           +-------------------------------------+   close(), from any: closed
+//
+// While reconnecting the session may live on: its calls stay open, and go on once it is resumed.
 
 import type { ClientState, StateChange } from '@callbox/core'
 import {
   Calls,
+  ConnectionError,
   idsOfClient,
-  isRpcError,
   Queue,
   RpcError,
-  Timer,
   type AnyContract,
   type CallsOwner,
   type CallStarter,
   type ClientSnapshot,
   type Dispatcher,
+  type ResumeTerms,
   type Session,
   type SessionEnd,
   type Startable,
   type Transport,
   type WelcomeTerms,
 } from '@callbox/core/internal'
-import { backoffMs } from './backoff.ts'
-import { connect, type Attempt } from './connect.ts'
+import { CredentialRefresh } from './credential-refresh.ts'
+import { Dialer, type DialerOwner } from './dialer.ts'
+import { LeavingSession } from './leaving.ts'
+import { LiveSession } from './live-session.ts'
 import type { ResolvedOptions } from './options.ts'
 
 export interface ConnectionParts {
@@ -38,63 +42,73 @@ export interface ConnectionParts {
   /** What the server may call here, as agreed in this WELCOME. */
   readonly dispatcher: (welcome: WelcomeTerms) => Dispatcher
   readonly onState: (change: StateChange) => void
+  /** The session goes on over another link: nothing was lost. */
+  readonly onResumed: () => void
   /** A session has begun that is not the first: the server may know nothing of the last one. */
   readonly onSessionLost: () => void
 }
 
-export class ClientConnection implements CallStarter {
+export class ClientConnection implements CallStarter, DialerOwner {
   state: ClientState = 'idle'
   private readonly parts: ConnectionParts
-  private calls: Calls | undefined
+  private readonly dialer: Dialer
+  private readonly refresh: CredentialRefresh
+  /** The present session, with or without a link. */
+  private live: LiveSession | undefined
   /** Sessions that finish what runs after the server has told us to leave. */
-  private readonly leaving = new Set<Session>()
-  private attempt: Attempt | undefined
-  private failures = 0
+  private readonly leaving = new Map<Session, LeavingSession>()
   private hadSession = false
   private readonly waiting = new Queue<Startable>()
-  private readonly retryTimer = new Timer(() => this.connect())
 
   constructor(parts: ConnectionParts) {
     this.parts = parts
+    this.dialer = new Dialer(parts, this)
+    this.refresh = new CredentialRefresh(parts.options)
   }
 
   start(call: Startable): void {
-    if (this.calls !== undefined) return this.calls.start(call)
     if (this.state === 'closed') return call.fail(closedError())
+    if (call.failFast && this.state === 'reconnecting') return call.fail(notConnected())
+    if (this.live !== undefined) return this.live.calls.start(call)
     const { maxQueuedCalls } = this.parts.options.runtime.limits
     if (this.waiting.length >= maxQueuedCalls)
       return call.fail(
         new RpcError(
           'resource_exhausted',
           `more calls wait than maxQueuedCalls (${maxQueuedCalls})`,
-          {
-            processed: 'no',
-          },
+          { processed: 'no' },
         ),
       )
     this.waiting.push(call)
-    if (this.state === 'idle') this.connect()
+    if (this.state === 'idle') this.dialer.now()
   }
 
-  private connect(): void {
-    if (this.state === 'closed' || this.attempt !== undefined) return
+  // As the owner of the dialer
+
+  resumeTerms(): ResumeTerms | undefined {
+    return this.live?.resumeTerms
+  }
+
+  onDialing(): void {
     this.change({ state: 'connecting' })
-    const { options, transport, contracts } = this.parts
-    const onWelcome = (session: Session, welcome: WelcomeTerms): void =>
-      this.onWelcome(session, welcome)
-    const attempt = connect({ options, transport, contracts, onWelcome })
-    this.attempt = attempt
-    attempt.connected.catch((error: unknown) => {
-      if (this.attempt !== attempt) return
-      this.attempt = undefined
-      this.onRefused(error)
-    })
   }
 
-  private onWelcome(session: Session, welcome: WelcomeTerms): void {
-    this.attempt = undefined
-    if (this.state === 'closed') return void session.close()
-    this.failures = 0
+  onWelcome(candidate: Session, welcome: WelcomeTerms): void {
+    const { live } = this
+    if (live === undefined && welcome.resumed)
+      throw new ConnectionError('session_lost', 'the session is over on this side')
+    if (live?.takeOver(candidate, welcome) === true) {
+      this.refresh.start(live.session, welcome.expiresInMs)
+      this.change({ state: 'connected' })
+      return this.parts.onResumed()
+    }
+    // What was never sent comes back from it, and goes out over the new one.
+    this.live = undefined
+    live?.session.lose('the server does not know the session any more')
+    this.begin(candidate, welcome)
+  }
+
+  private begin(session: Session, welcome: WelcomeTerms): void {
     const { options, contracts, dispatcher } = this.parts
     const calls: Calls = new Calls({
       runtime: options.runtime,
@@ -105,8 +119,12 @@ export class ClientConnection implements CallStarter {
       dispatcher: dispatcher(welcome),
       owner: this.ownerOf(session),
     })
-    session.open(calls, welcome.keepalive)
-    this.calls = calls
+    const { keepalive } = welcome
+    const ownGraceMs = options.runtime.limits.sessionGraceMs
+    const grant = ownGraceMs === 0 ? undefined : welcome.session
+    session.open(calls, { keepalive, graceMs: grant?.graceMs ?? 0 })
+    this.live = new LiveSession(calls, grant)
+    this.refresh.start(session, welcome.expiresInMs)
     this.change({ state: 'connected' })
     // First, so that what an application does about it goes before the calls that waited.
     if (this.hadSession) this.parts.onSessionLost()
@@ -115,60 +133,74 @@ export class ClientConnection implements CallStarter {
       calls.start(call)
   }
 
+  /** A server that refuses this client refuses its calls; one that cannot be reached may come back. */
+  onRefused(refusal: RpcError): void {
+    const { code } = refusal
+    const mayComeBack = code === 'unavailable' || code === 'resource_exhausted'
+    this.failWaiting(refusal, mayComeBack)
+  }
+
+  onWaiting(ms: number, error: RpcError): void {
+    this.change({ state: 'reconnecting', retryInMs: ms, error })
+  }
+
+  /** The network is back, or somebody looks at the page again. */
+  hurry(): void {
+    this.dialer.hurry()
+  }
+
+  // As the owner of the calls of a session
+
   private ownerOf(session: Session): CallsOwner {
     return {
       takeBack: (back) => {
         for (const call of back) this.start(call)
       },
+      onParked: (reason) => this.onParked(session, reason),
+      onResumed: () => undefined,
+      onAuth: (answer) => this.refresh.onAnswer(answer),
       onDrain: (reconnectAfterMs) => this.onDrain(session, reconnectAfterMs),
       onEnd: (end) => this.onEnd(session, end),
     }
   }
 
+  private onParked(session: Session, reason: string): void {
+    const error = new RpcError('session_lost', reason)
+    if (this.live?.session !== session) return this.leaving.get(session)?.onParked(reason)
+    this.refresh.stop()
+    if (this.state !== 'closed') this.dialer.after(undefined, error)
+  }
+
   /** The server is going away: what runs there may finish, what is new goes elsewhere. */
   private onDrain(session: Session, reconnectAfterMs: number | undefined): void {
-    if (this.calls?.session !== session) return
-    this.leaving.add(session)
-    void this.calls.idle().then(() => session.close())
-    this.calls = undefined
-    this.retryIn(reconnectAfterMs ?? 0, new RpcError('unavailable', 'the server is shutting down'))
+    const { live } = this
+    if (live?.session !== session) return
+    this.refresh.stop()
+    this.live = undefined
+    this.leaving.set(session, new LeavingSession(this.parts, live))
+    this.dialer.after(
+      reconnectAfterMs ?? 0,
+      new RpcError('unavailable', 'the server is shutting down'),
+    )
   }
 
   private onEnd(session: Session, end: SessionEnd): void {
+    this.leaving.get(session)?.onEnd(end)
     this.leaving.delete(session)
-    if (this.calls?.session !== session) return
-    this.calls = undefined
-    if (this.state === 'closed') return
-    this.retryIn(this.nextDelayMs(), new RpcError(end.code, end.reason, { cause: end.cause }))
+    if (this.live?.session !== session) return
+    this.refresh.stop()
+    this.live = undefined
+    if (this.state !== 'closed')
+      this.dialer.after(undefined, new RpcError(end.code, end.reason, { cause: end.cause }))
   }
 
-  /** A server that refuses this client refuses its calls; one that cannot be reached may come back. */
-  private onRefused(error: unknown): void {
-    if (this.state === 'closed') return
-    const refusal = isRpcError(error)
-      ? error
-      : new RpcError('internal', 'cannot connect', { cause: error })
-    this.failures += 1
-    if (refusal.code !== 'unavailable' && refusal.code !== 'resource_exhausted')
-      this.failWaiting(refusal)
-    // Another version will not agree sooner than somebody deploys.
-    const { maxReconnectMs } = this.parts.options.runtime.limits
-    this.retryIn(refusal.code === 'protocol' ? maxReconnectMs : this.nextDelayMs(), refusal)
-  }
-
-  private nextDelayMs(): number {
-    const { clock, limits } = this.parts.options.runtime
-    return backoffMs(this.failures, limits.reconnectMs, limits.maxReconnectMs, clock.random())
-  }
-
-  private retryIn(ms: number, error: RpcError): void {
-    this.change({ state: 'reconnecting', retryInMs: ms, error })
-    this.parts.options.runtime.timers.arm(this.retryTimer, ms)
-  }
-
-  private failWaiting(error: RpcError): void {
-    for (let call = this.waiting.shift(); call !== undefined; call = this.waiting.shift())
-      call.fail(error)
+  /** `onlyFailFast`: the others wait on. */
+  private failWaiting(error: RpcError, onlyFailFast: boolean): void {
+    for (let left = this.waiting.length; left > 0; left -= 1) {
+      const call = this.waiting.shift()!
+      if (onlyFailFast && !call.failFast) this.waiting.push(call)
+      else call.fail(error)
+    }
   }
 
   private change(change: StateChange): void {
@@ -182,7 +214,7 @@ export class ClientConnection implements CallStarter {
     return {
       state: this.state,
       waiting: this.waiting.length,
-      connection: this.calls?.snapshot(),
+      connection: this.live?.calls.snapshot(),
       leaving: this.leaving.size,
       retryBudget: retry?.budget ?? 0,
       timers: timers.length,
@@ -192,21 +224,21 @@ export class ClientConnection implements CallStarter {
 
   /** Always settles: the transport's own close timeout is the longest it takes. Idempotent. */
   async close(): Promise<void> {
-    if (this.state !== 'closed') {
-      this.change({ state: 'closed' })
-      this.parts.options.runtime.timers.disarm(this.retryTimer)
-    }
-    const { attempt, calls } = this
-    attempt?.abort()
-    this.failWaiting(closedError())
+    if (this.state !== 'closed') this.change({ state: 'closed' })
+    this.refresh.stop()
+    this.failWaiting(closedError(), false)
     await Promise.all([
-      calls?.session.close(),
-      ...[...this.leaving].map((session) => session.close()),
-      attempt?.connected.catch(() => undefined),
+      this.dialer.stop(),
+      this.live?.session.close(),
+      ...[...this.leaving.values()].map((session) => session.close()),
     ])
   }
 }
 
 function closedError(): RpcError {
   return new RpcError('cancelled', 'the client is closed', { processed: 'no' })
+}
+
+function notConnected(): RpcError {
+  return new RpcError('unavailable', 'not connected', { processed: 'no' })
 }

@@ -8,6 +8,7 @@ import {
   clockOf,
   Memory,
   msgpackCodec,
+  Parked,
   resolveLimits,
   RetryPolicy,
   Timers,
@@ -37,6 +38,11 @@ export interface ClientOptions {
    * each side checks with its own, so that rolling deploys go on working.
    */
   readonly strictContract?: boolean | undefined
+  /**
+   * Whether calls made without a connection wait for one, until their deadline (default true), or
+   * fail at once with `unavailable`, processed `no`. A call's own option goes before it.
+   */
+  readonly waitForReady?: boolean | undefined
   /** A preset, or single limits. Default `internet`. */
   readonly limits?: LimitsOption | undefined
   /** Takes what happened that no call reports: dropped events, throwing listeners. */
@@ -67,6 +73,8 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
       timers,
       limits,
       memory: new Memory(clock, timers, limits.processBudget),
+      parked: new Parked(limits.parkedBudget),
+      waitForReady: options.waitForReady,
       metrics: options.metrics,
       retry: new RetryPolicy(limits, () => clock.random()),
       codec: msgpackCodec(limits),

@@ -39,6 +39,7 @@ export { ByteSink } from './codec/sink.ts'
 export { batchedBytes, writeBatch, type FrameRange } from './frames/batch.ts'
 export { RetryPolicy } from './calls/retry.ts'
 export { Memory } from './session/memory.ts'
+export { Parked } from './session/parked.ts'
 export type { Validate } from './codec/validator.ts'
 export { contractHash } from './contract/fingerprint.ts'
 export { methodsOf, type AnyContract } from './contract/contract.ts'
@@ -66,6 +67,7 @@ export {
   idsOfClient,
   idsOfServer,
   readHello,
+  readLimits,
   readWelcome,
   stampOf,
   stampsFor,
@@ -76,6 +78,9 @@ export {
   type HelloTerms,
   type MethodStamps,
   type PeerLimits,
+  type ResumeTerms,
+  type SessionGrant,
+  type SessionTicket,
   type WelcomeTerms,
 } from './session/handshake.ts'
 export { Session, type SessionEnd, type SessionRuntime } from './session/session.ts'

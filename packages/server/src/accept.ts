@@ -1,15 +1,13 @@
 // From a new link to a connection: HELLO in time, authenticated, WELCOME.
 //   in  -> a link
-//   out -> a `ServerConnection`; or a refusal, and nothing left behind
+//   out -> a new `ServerConnection`, or one that goes on; or a refusal, and nothing left behind
 
-import type { Hello } from '@callbox/core'
 import {
   ConnectionError,
   FrameType,
   headerBytes,
   protocolError,
   readHello,
-  RpcError,
   Session,
   statedLimits,
   stampsFor,
@@ -17,9 +15,12 @@ import {
   writeWelcome,
   type HelloTerms,
   type Link,
+  type WelcomeTerms,
 } from '@callbox/core/internal'
-import { ServerConnection } from './connection.ts'
+import { admit, refusalOf, type Admittance } from './admittance.ts'
+import { contractsOf, ServerConnection } from './connection.ts'
 import type { ResolvedOptions } from './options.ts'
+import type { ResumableSession, Sessions } from './sessions.ts'
 
 /** What a client may send before WELCOME: calls by name, in one frame each, and CANCEL for them. */
 const maxPipelinedCalls = 16
@@ -29,16 +30,24 @@ const end = 0x02
 
 export interface AcceptHooks {
   onReady(connection: ServerConnection): void
+  /** The link of this handshake belongs to a session that it has resumed. */
+  onResumed(handshake: Session): void
   onGone(connection: ServerConnection | undefined, session: Session): void
 }
 
-export function accept(options: ResolvedOptions, link: Link, hooks: AcceptHooks): Session {
-  return new Accept(options, link, hooks).session
+export function accept(
+  options: ResolvedOptions,
+  sessions: Sessions,
+  link: Link,
+  hooks: AcceptHooks,
+): Session {
+  return new Accept(options, sessions, link, hooks).session
 }
 
 class Accept {
   readonly session: Session
   private readonly options: ResolvedOptions
+  private readonly sessions: Sessions
   private readonly link: Link
   private readonly hooks: AcceptHooks
   private hello: HelloTerms | undefined
@@ -50,8 +59,9 @@ class Accept {
     this.refuse(new ConnectionError('unauthenticated', 'handshakeMs is over')),
   )
 
-  constructor(options: ResolvedOptions, link: Link, hooks: AcceptHooks) {
+  constructor(options: ResolvedOptions, sessions: Sessions, link: Link, hooks: AcceptHooks) {
     this.options = options
+    this.sessions = sessions
     this.link = link
     this.hooks = hooks
     const { timers, limits } = options.runtime
@@ -85,6 +95,8 @@ class Accept {
   private keep(buffer: Uint8Array, from: number, to: number): void {
     const type = buffer[from]
     if (type === FrameType.GoAway) return this.session.receiveGoAway(buffer, from, to)
+    if (this.hello?.session !== undefined)
+      throw protocolError('nothing is sent before a session is resumed')
     const isCall =
       type === FrameType.Request && buffer[from + 1]! === (buffer[from + 1]! | named | end)
     if (!isCall && type !== FrameType.Cancel) throw protocolError('frame before WELCOME')
@@ -100,11 +112,9 @@ class Accept {
   }
 
   private async authenticate(hello: HelloTerms): Promise<void> {
-    // The user's function takes a `Hello`; its result is only handed on.
-    const authenticate = this.options.authenticate as ((hello: Hello) => unknown) | undefined
-    let context: unknown
+    let admittance: Admittance
     try {
-      context = await authenticate?.({
+      admittance = await admit(this.options.authenticate, {
         credential: hello.auth,
         peer: this.link.peer,
         client: hello.client,
@@ -112,33 +122,96 @@ class Accept {
     } catch (error) {
       return this.refuse(refusalOf(error), error)
     }
-    if (!this.over) this.welcome(hello, context)
+    if (this.over) return
+    const asked = hello.session
+    const found =
+      asked === undefined
+        ? undefined
+        : this.sessions.find(asked, admittance.principal, contractsOf(hello))
+    if (typeof found !== 'object') {
+      if (found !== undefined) this.refuseResume(found)
+      return this.welcome(hello, admittance)
+    }
+    const retention = found.connection.calls.session.retention(asked!.received)
+    if (retention === 'ahead') return this.refuse(protocolError('position ahead of what was sent'))
+    if (retention === 'retained') return this.resume(found, hello, admittance)
+    this.refuseResume('position')
+    this.welcome(hello, admittance)
   }
 
-  private welcome(hello: HelloTerms, context: unknown): void {
+  /** The client gets a new session; the one that it asked for stays as it is. */
+  private refuseResume(why: string): void {
+    this.options.runtime.metrics?.count('resumes_refused', why)
+    this.report('session not resumed', { reason: why })
+  }
+
+  private welcome(hello: HelloTerms, admittance: Admittance): void {
     this.finish()
-    const { runtime, served, identity } = this.options
-    const { limits, codec } = runtime
-    const methods = stampsFor(hello.contracts, served.contracts)
-    const keepalive = { intervalMs: limits.pingIntervalMs, timeoutMs: limits.pingTimeoutMs }
-    this.session.writeConnection(
-      writeWelcome({
-        server: identity,
-        codec: codec.name,
-        limits: statedLimits(limits),
-        methods,
-        keepalive,
-      }),
-    )
     const connection = new ServerConnection(this.options, this.session, hello, {
-      context,
+      ...admittance,
       peer: this.link.peer,
-      onGone: () => this.hooks.onGone(connection, this.session),
+      onGone: () => {
+        if (resumable !== undefined) this.sessions.remove(resumable)
+        this.hooks.onGone(connection, this.session)
+      },
     })
-    this.session.open(connection.calls, keepalive)
+    const resumable = this.sessions.add(connection, admittance.principal)
+    const grant =
+      resumable === undefined
+        ? undefined
+        : { id: resumable.id, token: resumable.token, graceMs: resumable.graceMs }
+    this.writeWelcome(hello, admittance, { resumed: false, received: 0, session: grant })
+    this.session.open(connection.calls, {
+      keepalive: this.keepalive,
+      graceMs: resumable?.graceMs ?? 0,
+    })
     this.hooks.onReady(connection)
     for (const frame of this.pipelined) this.session.receive(frame, 0, frame.length)
     this.pipelined = []
+  }
+
+  /** In one step, without a pause: the old link is fenced, its position read, WELCOME, replay. */
+  private resume(resumable: ResumableSession, hello: HelloTerms, admittance: Admittance): void {
+    this.finish()
+    const { connection } = resumable
+    const { session } = connection.calls
+    session.fence()
+    const { received } = session
+    const grant = this.sessions.rotate(resumable)
+    this.writeWelcome(hello, admittance, { resumed: true, received, session: grant })
+    connection.renew(admittance, this.link.peer)
+    const { maxMessage, maxMeta, maxCalls } = hello.limits
+    connection.calls.onLimits({ maxMessage, maxMeta, maxCalls })
+    session.onConfirmed = () => {
+      session.onConfirmed = undefined
+      this.sessions.confirm(resumable)
+    }
+    session.resume(this.session.release(), hello.session!.received)
+    this.hooks.onResumed(this.session)
+  }
+
+  private get keepalive(): { intervalMs: number; timeoutMs: number } {
+    const { pingIntervalMs, pingTimeoutMs } = this.options.runtime.limits
+    return { intervalMs: pingIntervalMs, timeoutMs: pingTimeoutMs }
+  }
+
+  private writeWelcome(
+    hello: HelloTerms,
+    { expiresInMs }: Admittance,
+    session: Pick<WelcomeTerms, 'resumed' | 'received' | 'session'>,
+  ): void {
+    const { runtime, served, identity } = this.options
+    this.session.writeConnection(
+      writeWelcome({
+        server: identity,
+        codec: runtime.codec.name,
+        limits: statedLimits(runtime.limits),
+        methods: stampsFor(hello.contracts, served.contracts),
+        keepalive: this.keepalive,
+        expiresInMs,
+        ...session,
+      }),
+    )
   }
 
   private refuse(error: ConnectionError, cause?: unknown): void {
@@ -154,11 +227,4 @@ class Accept {
     const { transport, remoteAddress } = this.link.peer
     this.options.runtime.report('warn', event, { transport, remoteAddress, ...fields })
   }
-}
-
-/** What `authenticate` throws: an RpcError says more, anything else is no reason to tell. */
-function refusalOf(error: unknown): ConnectionError {
-  if (error instanceof RpcError && error.code !== 'unavailable' && error.code !== 'aborted')
-    return new ConnectionError(error.code, error.message.slice(0, 200))
-  return new ConnectionError('unauthenticated', 'not authenticated')
 }

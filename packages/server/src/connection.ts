@@ -6,27 +6,53 @@ import type { AnyContract, ClientCallsOf, Connection, Peer } from '@callbox/core
 import {
   Calls,
   callsOf,
+  ConnectionError,
   contractHash,
   Dispatch,
   failure,
   idsOfServer,
+  protocolError,
   RpcError,
+  Timer,
   type HelloTerms,
   type ServedMethod,
   type Session,
   type Startable,
 } from '@callbox/core/internal'
+import { admit, refusalOf, type Admittance } from './admittance.ts'
 import type { ResolvedOptions, Served } from './options.ts'
+import { within } from './within.ts'
 
-export interface Admitted {
-  readonly context: unknown
+/** Time that a client has for a fresh credential once the old one is over, in milliseconds. */
+const expiryGraceMs = 5_000
+
+export interface Admitted extends Admittance {
   readonly peer: Peer
   readonly onGone: () => void
 }
 
+/** How a connection comes to its end, in milliseconds. */
+export interface DrainOptions {
+  readonly graceMs: number
+  /** When the client should connect anew; at once if absent. */
+  readonly reconnectAfterMs?: number | undefined
+}
+
+/** How long the calls of a connection that has become too old may still run, in milliseconds. */
+const retireGraceMs = 30_000
+
 export class ServerConnection implements Connection {
-  readonly peer: Peer
+  peer: Peer
   readonly calls: Calls
+  /** Names and hashes of the client's contracts, as one text: only the same ones may resume. */
+  readonly contracts: string
+  private readonly dispatch: Dispatch
+  private readonly identity: HelloTerms['client']
+  private readonly principal: string | undefined
+  private renewing = false
+  private closing: Promise<void> | undefined
+  private readonly expiry = new Timer(() => this.onExpired())
+  private readonly age = new Timer(() => void this.close({ graceMs: retireGraceMs }))
   private readonly options: ResolvedOptions
   private readonly callers = new Map<AnyContract, object>()
 
@@ -35,27 +61,34 @@ export class ServerConnection implements Connection {
     this.peer = admitted.peer
     const { runtime, served } = options
     const table = tableOf(hello, served)
+    this.contracts = contractsOf(hello)
+    this.identity = hello.client
+    this.principal = admitted.principal
+    this.dispatch = new Dispatch({
+      runtime,
+      byId: (id) => table[id],
+      byName: (name) => served.byName.get(name),
+      surroundings: { context: admitted.context, connection: this },
+      interceptors: options.interceptors,
+    })
     this.calls = new Calls({
       runtime,
       session,
       peer: hello.limits,
       ids: idsFor(hello, served),
       role: 'server',
-      dispatcher: new Dispatch({
-        runtime,
-        byId: (id) => table[id],
-        byName: (name) => served.byName.get(name),
-        surroundings: { context: admitted.context, connection: this },
-        interceptors: options.interceptors,
-      }),
+      dispatcher: this.dispatch,
       owner: {
         takeBack: failAll,
         onDrain: () => undefined,
+        onParked: (reason) => this.report('debug', 'link lost', { reason }),
+        onResumed: () => this.report('debug', 'session resumed', {}),
+        onAuth: (map) => void this.onAuth(map['auth']),
         onEnd: (end) => {
+          runtime.timers.disarm(this.expiry)
+          runtime.timers.disarm(this.age)
           if (!end.byPeer && end.code !== 'session_lost' && end.code !== 'cancelled')
-            runtime.report('warn', 'connection ended', {
-              transport: this.peer.transport,
-              remoteAddress: this.peer.remoteAddress,
+            this.report('warn', 'connection ended', {
               code: end.code,
               reason: end.reason,
               ...(end.cause === undefined ? {} : { err: end.cause }),
@@ -64,6 +97,49 @@ export class ServerConnection implements Connection {
         },
       },
     })
+    this.watchExpiry(admitted.expiresInMs)
+  }
+
+  /** A link that resumes the session was let in: what `authenticate` said of it holds from now on. */
+  renew({ context, expiresInMs }: Admittance, peer: Peer = this.peer): void {
+    this.peer = peer
+    this.dispatch.surroundings = { context, connection: this }
+    this.watchExpiry(expiresInMs)
+  }
+
+  private watchExpiry(expiresInMs: number | undefined): void {
+    const { timers } = this.options.runtime
+    timers.disarm(this.expiry)
+    if (expiresInMs !== undefined) timers.arm(this.expiry, expiresInMs + expiryGraceMs)
+  }
+
+  private onExpired(): void {
+    this.calls.session.fail(new ConnectionError('unauthenticated', 'expired'))
+  }
+
+  /** A fresh credential: calls that come after the answer have its context. */
+  private async onAuth(credential: unknown): Promise<void> {
+    const { session } = this.calls
+    if (this.renewing) return session.fail(protocolError('AUTH before the answer to the last'))
+    this.renewing = true
+    try {
+      const { peer, identity: client } = this
+      const admittance = await admit(this.options.authenticate, { credential, peer, client })
+      if (admittance.principal !== this.principal)
+        return session.fail(new ConnectionError('unauthenticated', 'another principal'))
+      this.renew(admittance)
+      const { expiresInMs } = admittance
+      session.writeAuth(expiresInMs === undefined ? {} : { expiresInMs })
+    } catch (error) {
+      session.fail(refusalOf(error), error)
+    } finally {
+      this.renewing = false
+    }
+  }
+
+  private report(level: 'debug' | 'warn', event: string, fields: Record<string, unknown>): void {
+    const { transport, remoteAddress } = this.peer
+    this.options.runtime.report(level, event, { transport, remoteAddress, ...fields })
   }
 
   client<C extends AnyContract>(contract: C): ClientCallsOf<C> {
@@ -77,19 +153,27 @@ export class ServerConnection implements Connection {
     return calls as ClientCallsOf<C>
   }
 
-  /** Lets running calls finish within the grace, fails the rest, closes. Always settles. */
-  async close(graceMs: number): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined
-    await Promise.race([
-      this.calls.drain(),
-      new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, graceMs)
-      }),
-    ])
-    clearTimeout(timer)
-    this.calls.endIncoming(failure('unavailable', 'the server is shutting down', 'yes'))
-    await this.calls.session.close()
+  /** Asks the client to leave once `ms` are over. */
+  retireAfter(ms: number): void {
+    this.options.runtime.timers.arm(this.age, ms)
   }
+
+  /** Lets running calls finish within the grace, fails the rest, closes. Always settles; idempotent. */
+  close(options: DrainOptions): Promise<void> {
+    return (this.closing ??= this.shutDown(options))
+  }
+
+  private async shutDown({ graceMs, reconnectAfterMs }: DrainOptions): Promise<void> {
+    const { calls } = this
+    await within(this.options.runtime.timers, graceMs, calls.drain(reconnectAfterMs))
+    calls.endIncoming(failure('unavailable', 'the server is shutting down', 'yes'))
+    await calls.session.close()
+  }
+}
+
+/** What a client says of its contracts, as one text that is equal only where all of it is. */
+export function contractsOf(hello: HelloTerms): string {
+  return JSON.stringify(hello.contracts)
 }
 
 /** Methods by the ids that HELLO's order of contracts gives them. */

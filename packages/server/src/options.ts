@@ -10,6 +10,7 @@ import {
   LagMonitor,
   Memory,
   msgpackCodec,
+  Parked,
   resolveLimits,
   servedMethods,
   Timers,
@@ -59,6 +60,17 @@ export interface ListeningOn {
 export interface CloseOptions {
   /** How long running calls may go on, in milliseconds. Default 10,000. */
   readonly graceMs?: number | undefined
+  /**
+   * How long the server still accepts connections while calls run, in milliseconds: whoever routes
+   * to it takes a while to notice, and a client whose link breaks can come back. At most `graceMs`.
+   * Default 5,000.
+   */
+  readonly acceptMs?: number | undefined
+  /**
+   * Clients are told to connect anew within so many milliseconds, each at a moment of its own.
+   * Default: a fifth of `graceMs`, at most 2,000.
+   */
+  readonly spreadMs?: number | undefined
 }
 
 export interface Server {
@@ -109,6 +121,7 @@ export function resolveOptions(
     timers,
     limits,
     memory: new Memory(clock, timers, limits.processBudget),
+    parked: new Parked(limits.parkedBudget),
     metrics: options.metrics,
     overload: () => (lag.overloaded ? overloadRetryMs : undefined),
     codec: msgpackCodec(limits),

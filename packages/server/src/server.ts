@@ -23,8 +23,12 @@ import {
   type Server,
   type ServerOptions,
 } from './options.ts'
+import { Sessions } from './sessions.ts'
+import { within } from './within.ts'
 
 const defaultGraceMs = 10_000
+const defaultAcceptMs = 5_000
+const mostSpreadMs = 2_000
 
 /**
  * Makes a server. It listens on nothing yet.
@@ -46,10 +50,15 @@ class CallboxServer implements Server {
   private readonly connections = new Set<ServerConnection>()
   /** Links whose handshake is not through. */
   private readonly arriving = new Set<Session>()
+  private readonly sessions: Sessions
   private closing: Promise<void> | undefined
+  /** Closing, and no longer accepting. */
+  private shut = false
 
   constructor(options: ResolvedOptions) {
     this.options = options
+    const { clock, limits } = options.runtime
+    this.sessions = new Sessions(limits.sessionGraceMs, (length) => clock.randomBytes(length))
   }
 
   async listen(transport: Transport): Promise<ListeningOn> {
@@ -69,9 +78,10 @@ class CallboxServer implements Server {
   }
 
   private onLink(link: Link): void {
-    if (this.closing !== undefined) return link.abort('the server is closed')
-    const session = accept(this.options, link, {
+    if (this.shut) return link.abort('the server is closed')
+    const session = accept(this.options, this.sessions, link, {
       onReady: (connection) => this.onReady(connection),
+      onResumed: (handshake) => this.arriving.delete(handshake),
       onGone: (connection, gone) => {
         this.arriving.delete(gone)
         if (connection !== undefined) this.connections.delete(connection)
@@ -83,7 +93,8 @@ class CallboxServer implements Server {
   private onReady(connection: ServerConnection): void {
     this.arriving.delete(connection.calls.session)
     this.connections.add(connection)
-    if (this.closing !== undefined) return void connection.close(0)
+    if (this.shut) return void connection.close({ graceMs: 0 })
+    this.limitAge(connection)
     try {
       this.options.onConnection(connection)
     } catch (error) {
@@ -91,8 +102,17 @@ class CallboxServer implements Server {
     }
   }
 
-  close({ graceMs = defaultGraceMs }: CloseOptions = {}): Promise<void> {
-    return (this.closing ??= this.shutDown(graceMs))
+  /** Asks the client to connect anew after a while: what runs may finish. */
+  private limitAge(connection: ServerConnection): void {
+    const { clock, limits } = this.options.runtime
+    const { maxConnectionAgeMs } = limits
+    // 10 % more or less, so that clients that came together do not leave together.
+    if (maxConnectionAgeMs > 0)
+      connection.retireAfter(maxConnectionAgeMs * (0.9 + 0.2 * clock.random()))
+  }
+
+  close(options: CloseOptions = {}): Promise<void> {
+    return (this.closing ??= this.shutDown(options))
   }
 
   inspect(): ServerSnapshot {
@@ -107,12 +127,24 @@ class CallboxServer implements Server {
     }
   }
 
-  private async shutDown(graceMs: number): Promise<void> {
+  /** Tells every client, accepts for a while longer, then ends what is left. */
+  private async shutDown(options: CloseOptions): Promise<void> {
+    const { graceMs = defaultGraceMs, acceptMs = defaultAcceptMs } = options
+    const { spreadMs = Math.min(mostSpreadMs, graceMs / 5) } = options
+    const { clock, timers } = this.options.runtime
+    const endsAt = clock.now() + graceMs
+    const told = [...this.connections].map((connection) =>
+      connection.close({ graceMs, reconnectAfterMs: Math.floor(clock.random() * spreadMs) }),
+    )
+    await within(timers, Math.min(acceptMs, graceMs), Promise.all(told))
+    this.shut = true
     await Promise.all([...this.listeners].map((listener) => listener.close()))
     this.listeners.clear()
     this.options.lag.stop()
+    const leftMs = Math.max(0, endsAt - clock.now())
     await Promise.all([
-      ...[...this.connections].map((connection) => connection.close(graceMs)),
+      ...told,
+      ...[...this.connections].map((connection) => connection.close({ graceMs: leftMs })),
       ...[...this.arriving].map((session) => session.close()),
     ])
   }

@@ -53,6 +53,18 @@ export interface Limits {
   readonly frameMs: number
   /** Bytes of sent frames kept until the peer acknowledges them. */
   readonly replayRing: number
+  /**
+   * Milliseconds that a session lives without a link: the server's value holds. 0: it ends with its
+   * link.
+   */
+  readonly sessionGraceMs: number
+  /** Bytes that all sessions of this process may hold while they have no link. */
+  readonly parkedBudget: number
+  /**
+   * Milliseconds after which a server asks a client to connect anew, 10 % more or less by chance.
+   * 0: never.
+   */
+  readonly maxConnectionAgeMs: number
   /** Received bytes after which an acknowledgment is sent at once. */
   readonly ackBytes: number
   /** Milliseconds that an owed acknowledgment may wait. */
@@ -128,6 +140,9 @@ const internet: Limits = Object.freeze({
   handshakeMs: 5_000,
   frameMs: 30_000,
   replayRing: 4 * MiB,
+  sessionGraceMs: 30_000,
+  parkedBudget: 64 * MiB,
+  maxConnectionAgeMs: 0,
   ackBytes: 64 * KiB,
   ackMs: 100,
   callTimeoutMs: 30_000,
@@ -157,6 +172,7 @@ const presets: Readonly<Record<LimitsPreset, Partial<Limits>>> = {
     pingIntervalMs: 5_000,
     pingTimeoutMs: 5_000,
     maxUnsent: 256 * KiB,
+    sessionGraceMs: 60_000,
   },
   fast: { pingIntervalMs: 1_000, pingTimeoutMs: 2_000 },
 }
@@ -168,6 +184,8 @@ const ranges: Partial<Record<keyof Limits, readonly [number, number]>> = {
   replayRing: [256 * KiB, 2 ** 31 - 1],
   maxMessage: [1, 2 ** 30],
   receiveBudget: [0, 2 ** 31 - 1],
+  sessionGraceMs: [0, 2 ** 31 - 1],
+  maxConnectionAgeMs: [0, 2 ** 31 - 1],
   // A slot cannot be promised that does not exist, and ids are counted below 2^30.
   maxCalls: [1, 2 ** 20],
 }

@@ -19,6 +19,12 @@ export type CounterName =
   | 'events_dropped'
   /** Label: the limit, as `limits` of `createServer` and `createClient` names it. */
   | 'limit_hits'
+  /** Sessions that have lost their link and wait for another. */
+  | 'sessions_parked'
+  /** Sessions that have found another link. */
+  | 'sessions_resumed'
+  /** Attempts to resume a session that were refused. Label: why. */
+  | 'resumes_refused'
   /** Label: the transport. */
   | 'connections_opened'
   /** Label: the code with which they ended. */

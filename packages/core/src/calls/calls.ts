@@ -39,8 +39,14 @@ import type { WriterTerms } from './writer.ts'
 export interface CallsOwner {
   /** What was never sent and cannot go out here any more, in order. */
   takeBack(calls: readonly Startable[]): void
+  /** A fresh credential of the peer, or its answer to one. */
+  onAuth(map: Readonly<Record<string, unknown>>): void
   /** The peer accepts no further calls here. */
   onDrain(reconnectAfterMs: number | undefined): void
+  /** The session has lost its link and waits for another. */
+  onParked(reason: string): void
+  /** The session goes on over another link. */
+  onResumed(): void
   /** The session is over; every call has settled or been given back. */
   onEnd(end: SessionEnd): void
 }
@@ -127,13 +133,14 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   /** What is open and held now. */
   snapshot(): ConnectionSnapshot {
     const { session, slots, admission, tuner, budget } = this
-    const { transport, remoteAddress } = session.link.peer
+    const { transport, remoteAddress } = session.peer
     const { buffered, held, waiting, ring } = session.ledger
     const { leastMs } = session.roundTrip
     const made = [...this.table.values()].filter((call) => call instanceof OutgoingCall).length
     return {
       transport,
       remoteAddress,
+      parked: session.state === 'parked',
       calls: {
         made: made + this.transmitting.size + slots.queued,
         waitingForSlot: slots.queued,
@@ -277,7 +284,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     if (refusal !== undefined) {
       this.table.allowLate(runtime.limits.window)
       runtime.metrics?.count('calls_refused', refusal.code)
-      return this.session.writeStream(failureFrame(id, refusal))
+      return this.session.writeControl(failureFrame(id, refusal))
     }
     runtime.metrics?.count('calls_served', method!.name)
     const call = new IncomingCall(this, id, method!)
@@ -435,6 +442,18 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     this.peer = { ...this.peer, ...limits }
     this.writerTerms = this.newTerms()
     this.slots.sendWaiting()
+  }
+
+  onAuth(map: Readonly<Record<string, unknown>>): void {
+    this.owner.onAuth(map)
+  }
+
+  onParked(reason: string): void {
+    this.owner.onParked(reason)
+  }
+
+  onResumed(): void {
+    this.owner.onResumed()
   }
 
   onDrain(lastAcceptedId: number, reconnectAfterMs: number | undefined): void {

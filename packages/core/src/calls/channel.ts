@@ -42,6 +42,8 @@ export interface SendingChannel extends Channel {
 /** A call or an event that has not gone out. */
 export interface Startable {
   readonly settled: boolean
+  /** Fails at once while there is no connection, instead of waiting for one. */
+  readonly failFast: boolean
   /** Sends it. The session is open and the peer has room for it. */
   transmit(channel: SendingChannel): void
   fail(error: RpcError): void

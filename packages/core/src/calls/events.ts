@@ -30,6 +30,7 @@ export class OutgoingEvent implements Startable {
   readonly method: Method
   message: Message | undefined
   settled = false
+  failFast = false
   private readonly runtime: Runtime
   private resolve!: () => void
   private reject!: (error: RpcError) => void
@@ -50,7 +51,8 @@ export class OutgoingEvent implements Startable {
   /** Encodes the event and hands it on. Never throws: what is wrong with it rejects `sent`. */
   begin(starter: CallStarter, input: unknown, options: OutgoingOptions): void {
     const { runtime, method } = this
-    const { signal, timeoutMs } = options
+    const { signal, timeoutMs, waitForReady = runtime.waitForReady ?? true } = options
+    this.failFast = !waitForReady
     try {
       if (signal?.aborted === true)
         throw local('cancelled', 'the signal had been aborted before the call')
@@ -216,7 +218,7 @@ export class Events implements Outlet, WindowOwner {
 
   /** CREDIT is due. */
   grant(bytes: number): void {
-    this.calls.session.writeStream(creditFrame(0, bytes))
+    this.calls.session.writeControl(creditFrame(0, bytes))
   }
 
   /** Nobody handles it: only its credit goes back. */

@@ -260,7 +260,7 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner {
   }
 
   grant(bytes: number): void {
-    if (!this.closed) this.calls.session.writeStream(creditFrame(this.id, bytes))
+    if (!this.closed) this.calls.session.writeControl(creditFrame(this.id, bytes))
   }
 
   /** Whether somebody waits for the message that is coming in. */
@@ -287,7 +287,7 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner {
   private stopUpload(): void {
     if (!this.inputOpen || this.closed) return
     this.waiveInput()
-    this.calls.session.writeStream(cancelFrame(this.id, 'cancelled'))
+    this.calls.session.writeControl(cancelFrame(this.id, 'cancelled'))
   }
 
   private waiveInput(): void {
@@ -413,7 +413,7 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner {
     this.calls.runtime.metrics?.count('calls_refused', wire.code)
     const frame: Frame = failureFrame(this.id, wire)
     if (this.calls.session.ready) {
-      this.calls.session.writeStream(frame)
+      this.calls.session.writeControl(frame)
       return this.onAnswerGone()
     }
     this.output.fail(() => frame)

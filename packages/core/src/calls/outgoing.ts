@@ -33,6 +33,8 @@ export interface OutgoingOptions {
   readonly timeoutMs?: number | undefined
   readonly metadata?: Metadata | undefined
   readonly cursor?: unknown
+  readonly onReset?: ((reason: string) => void) | undefined
+  readonly waitForReady?: boolean | undefined
 }
 
 export type OutgoingState = 'waiting' | 'sending' | 'sent' | 'closed'
@@ -44,6 +46,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
   queued = false
   id = 0
   state: OutgoingState = 'waiting'
+  failFast = false
   readonly method: Method
   /** The answer, for kinds with one answer. */
   readonly answer: Promise<unknown> | undefined
@@ -109,6 +112,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
   ): void {
     if (this.settled) return
     this.starter = starter
+    this.failFast = !(options.waitForReady ?? this.runtime.waitForReady ?? true)
     this.runtime.retry?.onCall()
     this.runtime.metrics?.count('calls_made', this.method.name)
     try {
@@ -222,6 +226,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
         begin: () => (this.id = this.calls!.register(this)),
         method: () => this.calls!.refOf(this.method)!,
         deadlineMs: () => this.msLeft(),
+        deadlineAt: this.deadlineAt,
         sent: () => {
           this.state = 'sent'
         },
@@ -244,7 +249,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
       deadlineMs: this.msLeft(),
     })
     this.state = 'sent'
-    calls.session.writeFrame(message.buffer, start, message.end)
+    calls.session.writeFrame(message.buffer, start, message.end, this.deadlineAt)
     const cost = message.end - message.start + metaBytes(message.meta) + calls.writerTerms.frameCost
     this.writer?.attach(calls.writerTerms, this.id, cost)
     return 'nothing'
@@ -280,7 +285,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
     const failure = failureOfUpload(error, this.processed)
     if (this.id !== 0) {
       this.writer!.drop()
-      this.calls?.session.writeStream(errorFrame(this.id, failure.fields, failure.body))
+      this.calls?.session.writeControl(errorFrame(this.id, failure.fields, failure.body))
       this.sendCancel('cancelled')
     }
     this.settle(failure.error, undefined)
@@ -390,7 +395,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
   }
 
   grant(bytes: number): void {
-    if (this.id !== 0) this.calls?.session.writeStream(creditFrame(this.id, bytes))
+    if (this.id !== 0) this.calls?.session.writeControl(creditFrame(this.id, bytes))
   }
 
   /** Whether somebody waits for the message that is coming in. */
@@ -446,7 +451,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
   }
 
   private sendCancel(code: Code): void {
-    if (this.id !== 0) this.calls?.session.writeStream(cancelFrame(this.id, code))
+    if (this.id !== 0) this.calls?.session.writeControl(cancelFrame(this.id, code))
   }
 
   fail(error: RpcError): void {

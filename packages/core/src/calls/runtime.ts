@@ -35,6 +35,8 @@ export interface Runtime extends SessionRuntime {
   readonly checkOutput: boolean
   /** Which failed calls are sent again. Without it none is. */
   readonly retry?: RetryPolicy | undefined
+  /** Whether calls wait for a connection, unless their options say otherwise. Default true. */
+  readonly waitForReady?: boolean | undefined
   /** While this side is overloaded: after how many milliseconds to try again. New calls are refused. */
   readonly overload?: (() => number | undefined) | undefined
   readonly report: Report

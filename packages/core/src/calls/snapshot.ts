@@ -8,6 +8,8 @@ export interface ConnectionSnapshot {
   /** `memory`, `tcp`, `tls`, `unix`, `ws`, `wss`. */
   readonly transport: string
   readonly remoteAddress?: string | undefined
+  /** It has lost its link and waits for another. */
+  readonly parked: boolean
   readonly calls: {
     /** Made by this side and not settled; of these `waitingForSlot` have not gone out. */
     readonly made: number

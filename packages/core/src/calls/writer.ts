@@ -26,6 +26,8 @@ export interface RequestHead {
   begin(): number
   method(): MethodRef
   deadlineMs(): number | undefined
+  /** When it passes, as the clock counts; Infinity without one. */
+  readonly deadlineAt: number
   /** The last frame of the request has gone to the link. */
   sent(): void
 }
@@ -217,7 +219,7 @@ export class StreamWriter implements Outlet {
 
   private sendLast(first: Waiting): void {
     this.waiting.shift()
-    this.terms?.session.writeStream(
+    this.terms?.session.writeControl(
       first.failure === undefined ? endFrame(this.id) : first.failure(this.id),
     )
     this.onLast()
@@ -246,7 +248,8 @@ export class StreamWriter implements Outlet {
       deadlineMs: request?.deadlineMs(),
     }
     this.credit.spend(cost)
-    this.terms!.session.writeFrame(message.buffer, writeHead(message, head), message.end)
+    const start = writeHead(message, head)
+    this.terms!.session.writeFrame(message.buffer, start, message.end, request?.deadlineAt)
   }
 
   /** Sends the next fragment. False: there is no credit for it. */
@@ -267,7 +270,8 @@ export class StreamWriter implements Outlet {
     }
     const { buffer, start } = cutFragment(message, first.next, to, head)
     this.credit.spend(cost)
-    this.terms!.session.writeFrame(buffer, start, buffer.length)
+    const deadlineAt = begun ? undefined : first.request?.deadlineAt
+    this.terms!.session.writeFrame(buffer, start, buffer.length, deadlineAt)
     first.next = to
     if (last) this.finish(first)
     return true

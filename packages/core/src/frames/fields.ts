@@ -81,6 +81,15 @@ function need(upTo: number, end: number): void {
   if (upTo > end) throw protocolError('frame ends inside its fields')
 }
 
+/** Writes what is left of a REQUEST's deadline into it; `leftMs` below 0 counts as 0. */
+export function rewriteDeadline(bytes: Uint8Array, start: number, leftMs: number): void {
+  const flags = bytes[start + 1]!
+  if ((flags & Flag.Deadline) === 0) return
+  const method = start + headerBytes
+  const at = method + ((flags & Flag.Named) === 0 ? 2 : 1 + bytes[method]!)
+  writeU32(bytes, at, Math.max(0, Math.floor(leftMs)))
+}
+
 /** A frame of its own, with the room in front that a link needs. */
 export interface Frame {
   readonly buffer: Uint8Array<ArrayBuffer>
@@ -144,6 +153,13 @@ export function ackFrame(position: number): Frame {
 /** LIMITS: map of changed receive limits. */
 export function limitsFrame(map: Uint8Array): Frame {
   const frame = newFrame(FrameType.Limits, 0, map.length)
+  frame.buffer.set(map, fieldsAt)
+  return frame
+}
+
+/** AUTH: map with a fresh credential, or with the answer to one. */
+export function authFrame(map: Uint8Array): Frame {
+  const frame = newFrame(FrameType.Auth, 0, map.length)
   frame.buffer.set(map, fieldsAt)
   return frame
 }

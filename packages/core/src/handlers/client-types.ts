@@ -41,6 +41,8 @@ export interface StateChange {
 /** What `client.on` listens to. */
 export interface ClientEvents {
   state: (change: StateChange) => void
+  /** The connection was lost and is back: every call and stream goes on, nothing was lost. */
+  resumed: () => void
   /**
    * A new session has begun: what the server kept for the old one is gone. Calls of the old one
    * have failed, or still end where the server is shutting down. Calls made by this listener go

@@ -34,10 +34,13 @@ export interface DispatchParts {
 }
 
 export class Dispatch implements Dispatcher {
+  /** For calls and events from now on. */
+  surroundings: Surroundings
   private readonly parts: DispatchParts
 
   constructor(parts: DispatchParts) {
     this.parts = parts
+    this.surroundings = parts.surroundings
   }
 
   byId(id: number): ServedMethod | undefined {
@@ -55,7 +58,7 @@ export class Dispatch implements Dispatcher {
     try {
       input = readInput(call, payload, start, end)
       nodes = call.codec.nodes
-      context = new CallContext(call, this.parts.surroundings)
+      context = new CallContext(call, this.surroundings)
       checkCursor(call, context)
     } catch (error) {
       call.refuse(refusalOf(error))
@@ -181,7 +184,8 @@ export class Dispatch implements Dispatcher {
     start: number,
     end: number,
   ): Promise<void> | undefined {
-    const { runtime, surroundings } = this.parts
+    const { surroundings } = this
+    const { runtime } = this.parts
     const { method } = event
     let result: unknown
     try {

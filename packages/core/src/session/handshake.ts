@@ -55,12 +55,34 @@ export function readLimits(map: Record<string, unknown>, changed = false): Parti
 /** Name and hash of a contract, in the order in which ids are given. */
 export type ContractStamp = readonly [name: string, hash: string]
 
+/** Bytes of a session's id, and of its token. */
+export const ticketBytes = 16
+
+/** What names a session, and proves that it is the caller's. 16 bytes each, of the server's choice. */
+export interface SessionTicket {
+  readonly id: Uint8Array
+  readonly token: Uint8Array
+}
+
+/** What a client says of the session that it wants to go on with. */
+export interface ResumeTerms extends SessionTicket {
+  /** Position up to which it has received stream frames. */
+  readonly received: number
+}
+
+/** What a server says of the session that it has made, or resumed. */
+export interface SessionGrant extends SessionTicket {
+  /** How long the session lives without a link, in milliseconds. */
+  readonly graceMs: number
+}
+
 export interface HelloTerms {
   readonly client: { readonly name: string; readonly version: string }
   readonly auth?: unknown
   readonly contracts: readonly ContractStamp[]
   readonly codecs: readonly string[]
   readonly limits: PeerLimits
+  readonly session?: ResumeTerms | undefined
 }
 
 /** For each contract whose hashes differ: the server's methods with their hashes, sorted by name. */
@@ -72,6 +94,14 @@ export interface WelcomeTerms {
   readonly limits: PeerLimits
   readonly methods?: MethodStamps | undefined
   readonly keepalive: KeepaliveTerms
+  /** Absent where a session ends with its link. */
+  readonly session?: SessionGrant | undefined
+  /** The session that HELLO names goes on. */
+  readonly resumed: boolean
+  /** Position up to which the server has received stream frames. */
+  readonly received: number
+  /** Milliseconds until the credential expires; absent if it does not. */
+  readonly expiresInMs?: number | undefined
 }
 
 export function stampOf(contract: AnyContract): ContractStamp {
@@ -79,14 +109,13 @@ export function stampOf(contract: AnyContract): ContractStamp {
 }
 
 export function writeHello(terms: HelloTerms): Frame {
-  const { auth, ...rest } = terms
-  return helloFrame(encodeValue({ ...rest, caps: 0, ...(auth === undefined ? {} : { auth }) }))
+  return helloFrame(encodeValue({ ...terms, caps: 0 }))
 }
 
 export function writeWelcome(terms: WelcomeTerms): Frame {
   const { methods, ...rest } = terms
   const changed = methods === undefined || Object.keys(methods).length === 0 ? {} : { methods }
-  return welcomeFrame(encodeValue({ ...rest, caps: 0, resumed: false, received: 0, ...changed }))
+  return welcomeFrame(encodeValue({ ...rest, caps: 0, ...changed }))
 }
 
 /** Reads a HELLO, all of it. Throws `protocol` for whatever is not one. */
@@ -106,6 +135,7 @@ export function readHello(
     contracts: stamps(map['contracts'], 'HELLO'),
     codecs: texts(map['codecs']),
     limits: completeLimits(map['limits']),
+    session: resumeTerms(map['session']),
   }
 }
 
@@ -119,7 +149,6 @@ export function readWelcome(
   const map = decodeMap(buffer, parseWelcome(buffer, start, end), end, limits)
   const server = isMap(map['server']) ? map['server'] : {}
   const keepalive = isMap(map['keepalive']) ? map['keepalive'] : {}
-  if (map['resumed'] === true) throw protocolError('WELCOME resumes what was not asked for')
   return {
     server: {
       name: shortText(server['name']),
@@ -133,7 +162,39 @@ export function readWelcome(
       intervalMs: duration(keepalive['intervalMs'], limits.pingIntervalMs),
       timeoutMs: duration(keepalive['timeoutMs'], limits.pingTimeoutMs),
     },
+    session: sessionGrant(map['session']),
+    resumed: map['resumed'] === true,
+    received: positionOf(map['received'] ?? 0),
+    expiresInMs: typeof map['expiresInMs'] === 'number' ? map['expiresInMs'] : undefined,
   }
+}
+
+function resumeTerms(value: unknown): ResumeTerms | undefined {
+  if (value === undefined) return undefined
+  if (!isMap(value)) throw protocolError('session is no map')
+  return { ...ticketOf(value), received: positionOf(value['received']) }
+}
+
+function sessionGrant(value: unknown): SessionGrant | undefined {
+  if (value === undefined) return undefined
+  if (!isMap(value)) throw protocolError('session is no map')
+  return { ...ticketOf(value), graceMs: duration(value['graceMs'], 1) }
+}
+
+function ticketOf({ id, token }: Record<string, unknown>): SessionTicket {
+  if (!isTicketPart(id) || !isTicketPart(token))
+    throw protocolError(`id and token of a session have ${ticketBytes} bytes each`)
+  return { id, token }
+}
+
+function isTicketPart(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array && value.length === ticketBytes
+}
+
+function positionOf(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value >= 2 ** 32)
+    throw protocolError('received is no position')
+  return value
 }
 
 /** The map of a connection frame. Throws `protocol` for anything else than one map. */

@@ -20,6 +20,8 @@ export class Ledger {
   ring = 0
   /** Called whenever `held` has become less. */
   onHeldReleased: (() => void) | undefined
+  /** Called whenever `waiting` has become more, while its session is parked. */
+  onWaiting: (() => void) | undefined
   private readonly memory: Memory
   /** Late releases, of readers that outlive their session, are not counted twice. */
   private closed = false
@@ -51,6 +53,7 @@ export class Ledger {
     if (this.closed) return
     this.waiting += bytes
     this.memory.add(bytes)
+    if (bytes > 0) this.onWaiting?.()
   }
 
   /** States the bytes of the ring as they are now. */
@@ -66,5 +69,6 @@ export class Ledger {
     this.closed = true
     this.buffered = this.held = this.waiting = this.ring = 0
     this.onHeldReleased = undefined
+    this.onWaiting = undefined
   }
 }

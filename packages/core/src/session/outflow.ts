@@ -1,20 +1,24 @@
 // What a session sends: positions, turns at the link, one flush a turn, and a peer that must take it.
-//   in  -> frames; outlets that have some; signs that the link takes more, or that the peer has
-//   out -> frames on the link, as many as it should hold
+//   in  -> frames; outlets that have some; links that come and go; signs that the peer takes more
+//   out -> frames on the link, as many as it should hold; after a resume first what was lost
 // Frames are made when their turn comes. The link never holds much more than `maxFed`: what waits
-// there can no longer be overtaken by a small call.
+// there can no longer be overtaken by a small call. Without a link nothing gets a position.
 
 import type { Clock } from '../base/clock.ts'
 import type { Limits } from '../base/limits.ts'
+import { Queue } from '../base/queue.ts'
 import { Timer, type Timers } from '../base/timers.ts'
+import type { Frame } from '../frames/fields.ts'
 import type { Link } from '../link/link.ts'
 import type { Ledger } from './ledger.ts'
 import { Progress, type Outgoing } from './progress.ts'
-import { ReplayRing } from './replay.ts'
+import { ReplayRing, type Retention } from './replay.ts'
 import { SendQueue, type Outlet, type Readiness } from './send-queue.ts'
 
+/** Control frames that wait for a link, or for room in the ring, in bytes: more is not honest. */
+const maxDeferred = 1024 * 1024
+
 export interface OutflowParts {
-  readonly link: Link
   readonly clock: Clock
   readonly timers: Timers
   readonly limits: Limits
@@ -29,28 +33,32 @@ export interface OutflowOwner {
   /** The link takes frames again. */
   onWritable(): void
   /** The peer does not take what is sent. `limit`: what says so. */
-  onSlow(limit: 'maxUnsent' | 'stallMs', reason: string): void
+  onSlow(limit: 'maxUnsent' | 'stallMs' | 'replayRing', reason: string): void
 }
 
 export class Outflow implements Outgoing {
   readonly queue: SendQueue = new SendQueue()
   readonly ring: ReplayRing
-  /** Stream frames may be sent. */
+  /** Stream frames may be sent, now or once there is a link. */
   open = false
-  private readonly link: Link
+  private link: Link | undefined
   private readonly clock: Clock
   private readonly timers: Timers
   private readonly limits: Limits
   private readonly ledger: Ledger
   private readonly owner: OutflowOwner
-  private readonly progress: Progress
+  private progress: Progress
+  /** CANCEL, CREDIT, END and ERROR that could not go when they were decided, in order. */
+  private readonly deferred = new Queue<Frame>()
+  private deferredBytes = 0
+  /** Position of the last frame that this link has been given. Behind `ring.sent` while replaying. */
+  private given = 0
   private handed = 0
   private flushScheduled = false
   private over = false
   private readonly stallTimer = new Timer(() => this.checkProgress())
 
   constructor(parts: OutflowParts, owner: OutflowOwner) {
-    this.link = parts.link
     this.clock = parts.clock
     this.timers = parts.timers
     this.limits = parts.limits
@@ -60,20 +68,71 @@ export class Outflow implements Outgoing {
     this.progress = new Progress(parts.limits.stallMs)
   }
 
+  /** Whether a link could take over where the peer has received up to `position`. */
+  retention(position: number): Retention {
+    return this.ring.retention(position)
+  }
+
+  /** There is a link. What the peer has not received, `position` and on, is sent again first. */
+  attach(link: Link, position: number = this.ring.sent): void {
+    this.link = link
+    this.handed = 0
+    this.progress = new Progress(this.limits.stallMs)
+    this.ring.acknowledge(position)
+    this.ledger.keep(this.ring.bytes)
+    this.given = position
+    if (this.open) this.scheduleFlush()
+  }
+
+  /** The link is gone. What was sent and not acknowledged is kept, in memory of its own. */
+  detach(): void {
+    this.link = undefined
+    this.timers.disarm(this.stallTimer)
+    this.ring.compact()
+  }
+
   /** Whether a frame may go to the link now without passing another that waits. */
   get ready(): boolean {
     return this.queue.empty && this.mayFeed(false)
   }
 
-  /** Sends a stream frame: it gets its position here. The buffer must not change afterwards. */
-  writeFrame(buffer: Uint8Array, start: number, end: number): void {
+  /**
+   * Sends a stream frame whose turn has come: it gets its position here. The buffer must not change
+   * afterwards. `deadlineAt`: when the deadline of a REQUEST passes.
+   */
+  writeFrame(buffer: Uint8Array, start: number, end: number, deadlineAt?: number): void {
     if (!this.open) return
-    this.ring.push(buffer, start, end)
+    this.ring.push(buffer, start, end, deadlineAt)
+    this.given = this.ring.sent
     this.write(buffer, start, end)
   }
 
-  /** Sends a frame that has no position. */
+  /** Sends a frame that passes all others: CANCEL, CREDIT, and ERROR where nothing else waits. */
+  writeControl(frame: Frame): void {
+    if (!this.open) return
+    if (this.mayControl) return this.writeFrame(frame.buffer, frame.start, frame.end)
+    this.deferred.push(frame)
+    this.countDeferred(frame.end - frame.start)
+    if (this.deferredBytes > maxDeferred) this.owner.onSlow('replayRing', 'nothing is acknowledged')
+  }
+
+  private get mayControl(): boolean {
+    return (
+      this.link !== undefined &&
+      !this.replaying &&
+      this.deferred.length === 0 &&
+      this.ring.hasRoomForControl
+    )
+  }
+
+  private countDeferred(bytes: number): void {
+    this.deferredBytes += bytes
+    this.ledger.wait(bytes)
+  }
+
+  /** Sends a frame that has no position. Without a link it is dropped. */
   write(buffer: Uint8Array, start: number, end: number): void {
+    if (this.link === undefined) return
     this.handed += end - start
     this.link.write(buffer, start, end)
     this.scheduleFlush()
@@ -87,7 +146,7 @@ export class Outflow implements Outgoing {
   }
 
   private scheduleFlush(): void {
-    if (this.flushScheduled) return
+    if (this.flushScheduled || this.link === undefined) return
     this.flushScheduled = true
     this.owner.onFirstOfTurn()
     this.clock.endOfTurn(this.onEndOfTurn)
@@ -100,24 +159,57 @@ export class Outflow implements Outgoing {
 
   private readonly sendTurn = (): void => {
     this.pump()
-    this.link.flush()
+    this.link?.flush()
     this.ledger.keep(this.ring.bytes)
     const { unsent } = this
     if (unsent > this.limits.maxUnsent)
       this.owner.onSlow('maxUnsent', 'unsent bytes over maxUnsent')
-    else if ((unsent > 0 || this.full) && !this.stallTimer.armed) this.watchProgress()
+    else if ((unsent > 0 || this.full) && !this.stallTimer.armed && this.link !== undefined)
+      this.watchProgress()
   }
 
   private readonly mayFeed = (fragment: boolean): boolean =>
-    this.open && this.link.unsentBytes < this.limits.maxFed && this.ring.hasRoom(fragment)
+    this.open &&
+    this.link !== undefined &&
+    this.link.unsentBytes < this.limits.maxFed &&
+    this.ring.hasRoom(fragment) &&
+    !this.replaying &&
+    this.deferred.length === 0
+
+  private get replaying(): boolean {
+    return this.given !== this.ring.sent
+  }
 
   private pump(): void {
+    if (this.replaying) this.replay()
+    while (this.deferred.length > 0 && this.link !== undefined) {
+      if (this.replaying || !this.ring.hasRoomForControl) return
+      const { buffer, start, end } = this.deferred.shift()!
+      this.countDeferred(start - end)
+      this.writeFrame(buffer, start, end)
+    }
     if (!this.queue.empty) this.queue.pump(this.mayFeed)
+  }
+
+  /** Sends again, in order and before anything new, what the peer has not received. */
+  private replay(): void {
+    // What was acknowledged meanwhile has arrived.
+    if (this.ring.retention(this.given) === 'dropped') this.given = this.ring.acknowledged
+    const now = this.clock.now()
+    while (
+      this.link !== undefined &&
+      this.replaying &&
+      this.link.unsentBytes < this.limits.maxFed
+    ) {
+      const { buffer, start, end } = this.ring.again(this.given, now)
+      this.given = (this.given + 1) >>> 0
+      this.write(buffer, start, end)
+    }
   }
 
   /** The link has sent what it had, or the ring has room again. */
   resume(): void {
-    if (this.open) this.owner.guarded(this.resumeSending)
+    if (this.open && this.link !== undefined) this.owner.guarded(this.resumeSending)
   }
 
   private readonly resumeSending = (): void => {
@@ -142,11 +234,11 @@ export class Outflow implements Outgoing {
   // What `Progress` looks at
 
   get unsent(): number {
-    return this.link.unsentBytes
+    return this.link?.unsentBytes ?? 0
   }
 
   get left(): number {
-    return this.handed - this.link.unsentBytes
+    return this.handed - this.unsent
   }
 
   get full(): boolean {
@@ -167,7 +259,7 @@ export class Outflow implements Outgoing {
   }
 
   private checkProgress(): void {
-    if (this.over) return
+    if (this.over || this.link === undefined) return
     const verdict = this.progress.check(this.clock.now(), this)
     if (verdict === 'unsent') this.owner.onSlow('stallMs', 'no progress within stallMs')
     else if (verdict === 'unacknowledged')
@@ -177,10 +269,11 @@ export class Outflow implements Outgoing {
 
   /** Nothing is sent any more. What was written last leaves before the link closes. */
   close(): void {
-    this.link.flush()
+    this.link?.flush()
     this.over = true
     this.open = false
     this.timers.disarm(this.stallTimer)
     this.queue.clear()
+    this.deferred.clear()
   }
 }

@@ -1,8 +1,14 @@
-// A session: one peer, spoken to over a link, as an ordered pipe of stream frames.
-//   in  -> frames of the link; frames and outlets of the call layer
+// A session: one peer, as an ordered pipe of stream frames that outlives its links.
+//   in  -> links; frames of the link; frames and outlets of the call layer
 //   out -> stream frames to the call layer, one end with its reason
 // Answers connection frames by itself and counts what it receives; what it sends is in `outflow.ts`.
-// Knows nothing of calls. One link for its whole life so far: it ends with its link.
+// Knows nothing of calls.
+//
+//             open              link lost                resume
+//   opening ---------> open -----------------> parked -----------> open
+//      |  release       |  closed, broken,        |  grace over,
+//      |  refused       |  lost without grace     |  evicted, refused
+//      +----------------+-------------------------+-----------------> ended
 
 import type { Clock } from '../base/clock.ts'
 import { ConnectionError, codeOf, protocolError, type Code } from '../base/errors.ts'
@@ -14,6 +20,7 @@ import { encodeValue } from '../codec/msgpack.ts'
 import { readBatch } from '../frames/batch.ts'
 import {
   ackFrame,
+  authFrame,
   goAwayFrame,
   limitsFrame,
   pingFrame,
@@ -21,19 +28,22 @@ import {
   type Frame,
 } from '../frames/fields.ts'
 import { checkHeader, firstStreamType, FrameType, headerBytes, readU32 } from '../frames/frame.ts'
-import type { Link, LinkClose } from '../link/link.ts'
+import type { Link, LinkClose, Peer } from '../link/link.ts'
+import { Attachment, type AttachmentOwner } from './attachment.ts'
 import { decodeMap, readLimits, type PeerLimits } from './handshake.ts'
 import type { KeepaliveTerms } from './keepalive.ts'
 import { Ledger } from './ledger.ts'
-import { Liveness, type OnRoundTrip } from './liveness.ts'
+import type { OnRoundTrip } from './liveness.ts'
 import type { Memory, MemoryMember } from './memory.ts'
 import { Outflow } from './outflow.ts'
-import type { RoundTrip } from './round-trip.ts'
+import type { Parked, ParkedMember } from './parked.ts'
+import type { Retention } from './replay.ts'
+import { RoundTrip } from './round-trip.ts'
 import type { Outlet, Readiness } from './send-queue.ts'
 
 /** Why a session is over. */
 export interface SessionEnd {
-  /** `session_lost` if the link died, `unavailable` after an orderly close, else what was broken. */
+  /** `session_lost` if no link came in time, `unavailable` after an orderly close, else what was broken. */
   readonly code: Code
   /** Safe to show and to log. */
   readonly reason: string
@@ -56,8 +66,21 @@ export interface SessionOwner {
   onDrain(lastAcceptedId: number, reconnectAfterMs: number | undefined): void
   /** The peer has changed its receive limits. */
   onLimits(limits: Partial<PeerLimits>): void
+  /** A fresh credential of the peer, or its answer to one. */
+  onAuth(map: Readonly<Record<string, unknown>>): void
+  /** The link is gone; another may come. Calls go on, nothing is sent. */
+  onParked(reason: string): void
+  /** Another link has taken over: nothing was lost. */
+  onResumed(): void
   /** Called once, last. */
   onEnd(end: SessionEnd): void
+}
+
+/** How a session goes on once its handshake is through. */
+export interface OpenTerms {
+  readonly keepalive: KeepaliveTerms
+  /** How long it lives without a link, in milliseconds. 0: it ends with its link. */
+  readonly graceMs: number
 }
 
 /** What happens before the handshake is through. */
@@ -73,6 +96,7 @@ export interface SessionRuntime {
   readonly timers: Timers
   readonly limits: Limits
   readonly memory: Memory
+  readonly parked: Parked
   readonly metrics?: Metrics | undefined
 }
 
@@ -83,83 +107,84 @@ export interface SessionParts {
   readonly role: 'client' | 'server'
 }
 
-type State = 'opening' | 'open' | 'ended'
+type State = 'opening' | 'open' | 'parked' | 'ended'
 
-/** Of PINGs, and of AUTH, LIMITS and tiny CREDIT together: so many come back each second. */
+/** Of AUTH, LIMITS and tiny CREDIT together: so many come back each second. */
 const controlPerSecond = 1
 
-export class Session implements MemoryMember {
+/** Of a session that has no link: nothing was measured. */
+const unmeasured = new RoundTrip()
+
+export class Session implements MemoryMember, ParkedMember, AttachmentOwner {
   state: State = 'opening'
-  readonly link: Link
+  /** Who is, or was last, at the other end. */
+  peer: Peer
   readonly ledger: Ledger
   private readonly out: Outflow
-  private readonly liveness: Liveness
+  /** The link, as long as there is one. */
+  private attachment: Attachment | undefined
+  /** The link there was last: closed or closing. */
+  private lastLink: Link
   private readonly runtime: SessionRuntime
   private readonly clock: Clock
   private readonly timers: Timers
   private readonly limits: Limits
   private opening: Opening | undefined
   private owner: SessionOwner | undefined
-  private received = 0
+  private terms: OpenTerms = { keepalive: { intervalMs: 0, timeoutMs: 0 }, graceMs: 0 }
+  /** Stream frames received: the position that this side tells. */
+  received = 0
+  /** Called at the first frame over a link that has resumed the session: the peer has WELCOME. */
+  onConfirmed: (() => void) | undefined
   private owedAckBytes = 0
-  private readonly pings: TokenBucket
   private readonly controls: TokenBucket
   private reading = true
   private draining = false
+  private reconnectAfterMs: number | undefined
   private readonly ackTimer = new Timer(() => this.sendAck())
+  private readonly graceTimer = new Timer(() => this.lose('no link came within the grace'))
 
   constructor(parts: SessionParts, opening: Opening) {
     const { link, runtime, role } = parts
     const { clock, timers, limits, memory } = runtime
-    this.link = link
+    this.peer = link.peer
+    this.lastLink = link
     this.runtime = runtime
     this.clock = clock
     this.timers = timers
     this.limits = limits
     this.opening = opening
     this.ledger = new Ledger(memory)
-    this.liveness = new Liveness(
-      { clock, timers, metrics: runtime.metrics, role },
-      {
-        sendPing: (nonce) => this.writeConnection(pingFrame(FrameType.Ping, nonce, this.received)),
-        onSilent: () => this.onSilent(),
-      },
-    )
     this.out = new Outflow(
-      { link, clock, timers, limits, ledger: this.ledger },
+      { clock, timers, limits, ledger: this.ledger },
       {
         guarded: (work) => this.guarded(work),
-        onFirstOfTurn: () => this.liveness.askAfterSilence(),
+        onFirstOfTurn: () => this.attachment?.liveness.askAfterSilence(),
         onWritable: () => this.owner?.onWritable(),
         onSlow: (limit, reason) => this.exceed(limit, `slow_consumer: ${reason}`),
       },
     )
-    const now = clock.now()
-    this.pings = new TokenBucket(limits.pingBurst, controlPerSecond, now)
-    this.controls = new TokenBucket(limits.controlBudget, controlPerSecond, now)
+    this.controls = new TokenBucket(limits.controlBudget, controlPerSecond, clock.now())
     memory.join(this)
-    link.open({
-      onFrame: (buffer, start, end) => this.receive(buffer, start, end),
-      onDrain: () => this.out.resume(),
-      // Before HELLO it is a stranger, who would not understand.
-      onViolation: (error) =>
-        this.state === 'opening' ? link.abort(error.reason) : this.fail(error),
-      onClose: (close) => this.onClose(close),
-    })
+    const { metrics } = runtime
+    this.attachment = new Attachment({ link, role, clock, timers, limits, metrics }, this)
+    this.out.attach(link)
+    this.attachment.open()
   }
 
   /** The handshake is through: stream frames may flow. */
-  open(owner: SessionOwner, keepalive: KeepaliveTerms): void {
+  open(owner: SessionOwner, terms: OpenTerms): void {
     if (this.state !== 'opening') return
     this.state = 'open'
     this.out.open = true
     this.owner = owner
+    this.terms = terms
     this.opening = undefined
-    this.liveness.open(keepalive)
+    this.attachment?.liveness.open(terms.keepalive)
   }
 
   get roundTrip(): RoundTrip {
-    return this.liveness.roundTrip
+    return this.attachment?.liveness.roundTrip ?? unmeasured
   }
 
   // Sending
@@ -184,17 +209,20 @@ export class Session implements MemoryMember {
     return this.out.queue.length
   }
 
-  /** Sends a stream frame: it gets its position here. The buffer must not change afterwards. */
-  writeFrame(buffer: Uint8Array, start: number, end: number): void {
-    this.out.writeFrame(buffer, start, end)
+  /**
+   * Sends a stream frame whose turn has come: it gets its position here. The buffer must not change
+   * afterwards. `deadlineAt`: when the deadline of a REQUEST passes.
+   */
+  writeFrame(buffer: Uint8Array, start: number, end: number, deadlineAt?: number): void {
+    this.out.writeFrame(buffer, start, end, deadlineAt)
   }
 
-  /** The same for a frame of its own: CANCEL, CREDIT, END, ERROR. */
-  writeStream(frame: Frame): void {
-    this.out.writeFrame(frame.buffer, frame.start, frame.end)
+  /** Sends CANCEL, CREDIT or ERROR, which pass what waits; without a link once there is one. */
+  writeControl(frame: Frame): void {
+    this.out.writeControl(frame)
   }
 
-  /** Sends a frame of connection scope; allowed while opening. */
+  /** Sends a frame of connection scope; allowed while opening. Without a link it is dropped. */
   writeConnection(frame: Frame): void {
     if (this.state !== 'ended') this.out.write(frame.buffer, frame.start, frame.end)
   }
@@ -209,9 +237,14 @@ export class Session implements MemoryMember {
     this.writeConnection(limitsFrame(encodeValue(limits)))
   }
 
+  /** Sends a fresh credential, or the answer to one. Not replayed: HELLO carries the newest. */
+  writeAuth(map: Readonly<Record<string, unknown>>): void {
+    this.writeConnection(authFrame(encodeValue(map)))
+  }
+
   /** Measures a round trip if a PING may be sent now, and answers whether it may. */
   sample(done: OnRoundTrip): boolean {
-    return this.liveness.sample(done)
+    return this.attachment?.liveness.sample(done) ?? false
   }
 
   /** An error of this side in the middle of a turn ends this session, never the process. */
@@ -238,7 +271,8 @@ export class Session implements MemoryMember {
     const known = checkHeader(type, buffer[start + 1]!)
     if (this.state === 'opening') return this.opening?.onFrame(buffer, start, end)
     if (this.state === 'ended') return
-    this.liveness.heard()
+    this.attachment?.liveness.heard()
+    this.onConfirmed?.()
     if (type < firstStreamType) {
       if (known) this.onConnectionFrame(type, buffer, start, end)
       return
@@ -260,14 +294,14 @@ export class Session implements MemoryMember {
     switch (type) {
       case FrameType.Ping:
         needExactly(end - at, 12)
-        if (!this.pings.spend(this.clock.now())) throw this.calm('pingBurst')
+        if (this.attachment?.pings.spend(this.clock.now()) === false) throw this.calm('pingBurst')
         this.acknowledge(readU32(buffer, at + 8))
         return this.writeConnection(
           pingFrame(FrameType.Pong, buffer.subarray(at, at + 8), this.received),
         )
       case FrameType.Pong:
         needExactly(end - at, 12)
-        this.liveness.onPong(buffer, at)
+        this.attachment?.liveness.onPong(buffer, at)
         return this.acknowledge(readU32(buffer, at + 8))
       case FrameType.Ack:
         needExactly(end - at, 4)
@@ -275,13 +309,15 @@ export class Session implements MemoryMember {
       case FrameType.GoAway:
         return this.onGoAway(buffer, at, end)
       case FrameType.Batch:
-        if (this.link.batches !== true) throw protocolError('BATCH on a link that needs none')
+        if (this.attachment?.link.batches !== true)
+          throw protocolError('BATCH on a link that needs none')
         return readBatch(buffer, at, end, this.acceptBatched)
       case FrameType.Limits:
         this.spendControl()
         return this.owner?.onLimits(readLimits(decodeMap(buffer, at, end, this.limits), true))
       case FrameType.Auth:
-        throw protocolError('AUTH is not offered')
+        this.spendControl()
+        return this.owner?.onAuth(decodeMap(buffer, at, end, this.limits))
       default:
         // A second HELLO, a WELCOME after the first.
         throw protocolError('frame type not allowed here')
@@ -318,7 +354,11 @@ export class Session implements MemoryMember {
   }
 
   private sendAck(): void {
-    if (this.owedAckBytes === 0 || this.state !== 'open') return
+    if (this.owedAckBytes > 0 && this.state === 'open') this.confirm()
+  }
+
+  /** Tells the peer at once what has arrived: after a resume it is also told that WELCOME has. */
+  confirm(): void {
     this.owedAckBytes = 0
     this.writeConnection(ackFrame(this.received))
   }
@@ -334,19 +374,137 @@ export class Session implements MemoryMember {
       const after = map['reconnectAfterMs']
       return this.owner?.onDrain(lastAcceptedId, typeof after === 'number' ? after : undefined)
     }
+    // The session goes on, over another link.
+    if (code === 'aborted' && this.mayPark) return this.park(`the link was ${said}`)
     const reason = number === 0 ? 'the peer closed the session' : said
     this.end({ code, reason, lastAcceptedId, byPeer: true })
-    void this.link.close()
+    void this.lastLink.close()
   }
 
-  private onSilent(): void {
-    this.link.abort('peer is silent')
-    this.end({
-      code: 'session_lost',
-      reason: 'the peer is silent',
-      lastAcceptedId: undefined,
-      byPeer: false,
-    })
+  onSilent(): void {
+    this.lastLink.abort('peer is silent')
+    this.leaveLink('the peer is silent', false)
+  }
+
+  sendPing(nonce: Uint8Array): void {
+    this.writeConnection(pingFrame(FrameType.Ping, nonce, this.received))
+  }
+
+  onDrain(): void {
+    this.out.resume()
+  }
+
+  /** Before HELLO it is a stranger, who would not understand. */
+  onViolation(error: ConnectionError): void {
+    if (this.state === 'opening') this.lastLink.abort(error.reason)
+    else this.fail(error)
+  }
+
+  // Without a link, and with another
+
+  private get mayPark(): boolean {
+    return this.state === 'open' && this.terms.graceMs > 0
+  }
+
+  private leaveLink(reason: string, byPeer: boolean, cause?: unknown): void {
+    if (this.mayPark) return this.park(reason)
+    this.end({ code: 'session_lost', reason, lastAcceptedId: undefined, byPeer, cause })
+  }
+
+  /** Gives the link up and waits for another. From here on `received` stands still. */
+  private park(reason: string): void {
+    const { attachment } = this
+    this.state = 'parked'
+    this.detach()
+    attachment?.link.abort('parked')
+    this.timers.arm(this.graceTimer, this.terms.graceMs)
+    this.ledger.onWaiting = () => this.runtime.parked.count(this)
+    this.runtime.metrics?.count('sessions_parked')
+    this.owner?.onParked(reason)
+    if (this.state === 'parked') this.runtime.parked.count(this)
+  }
+
+  private detach(): void {
+    this.attachment?.release()
+    this.attachment = undefined
+    this.out.detach()
+    this.timers.disarm(this.ackTimer)
+    // The position is told when the session is resumed.
+    this.owedAckBytes = 0
+  }
+
+  /** Whether a peer that has received up to `position` can be sent all the rest. */
+  retention(position: number): Retention {
+    return this.out.retention(position)
+  }
+
+  /**
+   * Takes the link from this side, for another one resumes the session now: what still comes over
+   * the old one is ignored, and its peer is told `aborted`, reason `replaced`.
+   */
+  fence(): void {
+    const { attachment } = this
+    if (this.state !== 'open' || attachment === undefined) return
+    this.sendGoAway('aborted', { reason: 'replaced' })
+    attachment.link.flush()
+    this.state = 'parked'
+    this.detach()
+    void attachment.link.close()
+  }
+
+  /** Gives the link to the session that it resumes; this one was only its handshake. */
+  release(): Attachment {
+    const { attachment } = this
+    if (this.state !== 'opening' || attachment === undefined)
+      throw new Error('only a link in its handshake can be given away')
+    this.out.close()
+    this.attachment = undefined
+    this.opening = undefined
+    this.state = 'ended'
+    this.runtime.memory.leave(this)
+    this.ledger.close()
+    return attachment
+  }
+
+  /**
+   * Goes on over another link. The peer has received up to `position`, which must be retained; what
+   * follows it is sent again, in order and before anything new.
+   */
+  resume(attachment: Attachment, position: number): void {
+    if (this.state !== 'parked') throw new Error('only a session without a link can be resumed')
+    this.state = 'open'
+    this.unpark()
+    this.attachment = attachment
+    attachment.owner = this
+    this.lastLink = attachment.link
+    this.peer = attachment.link.peer
+    attachment.liveness.open(this.terms.keepalive)
+    if (!this.reading) this.pauseLink()
+    this.out.attach(attachment.link, position)
+    // GOAWAY is not replayed.
+    if (this.draining) this.sendDrain()
+    this.runtime.metrics?.count('sessions_resumed')
+    this.owner?.onResumed()
+  }
+
+  private unpark(): void {
+    this.timers.disarm(this.graceTimer)
+    this.ledger.onWaiting = undefined
+    this.runtime.parked.remove(this)
+  }
+
+  get parkedBytes(): number {
+    return this.ledger.ring + this.ledger.waiting
+  }
+
+  evict(): void {
+    this.runtime.metrics?.count('limit_hits', 'parkedBudget')
+    this.lose('evicted: over parkedBudget')
+  }
+
+  /** The session cannot be resumed any more. */
+  lose(reason: string): void {
+    this.end({ code: 'session_lost', reason, lastAcceptedId: undefined, byPeer: false })
   }
 
   // Memory of the process
@@ -365,16 +523,23 @@ export class Session implements MemoryMember {
 
   pauseReading(): void {
     this.reading = false
-    this.liveness.suspended = true
-    this.link.pause()
+    this.pauseLink()
+  }
+
+  private pauseLink(): void {
+    if (this.attachment === undefined) return
+    this.attachment.liveness.suspended = true
+    this.attachment.link.pause()
   }
 
   resumeReading(): void {
     if (this.reading) return
     this.reading = true
-    this.liveness.suspended = false
-    this.liveness.heard()
-    this.link.resume()
+    if (this.attachment === undefined) return
+    const { liveness, link } = this.attachment
+    liveness.suspended = false
+    liveness.heard()
+    link.resume()
   }
 
   sacrifice(): void {
@@ -385,8 +550,14 @@ export class Session implements MemoryMember {
 
   /** Tells the peer to open no further calls here; what runs may finish. */
   drain(reconnectAfterMs?: number): void {
-    if (this.state !== 'open' || this.draining) return
+    if (this.draining || (this.state !== 'open' && this.state !== 'parked')) return
     this.draining = true
+    this.reconnectAfterMs = reconnectAfterMs
+    this.sendDrain()
+  }
+
+  private sendDrain(): void {
+    const { reconnectAfterMs } = this
     const after = reconnectAfterMs === undefined ? {} : { reconnectAfterMs }
     this.sendGoAway('unavailable', { reason: 'drain', ...after })
   }
@@ -397,7 +568,7 @@ export class Session implements MemoryMember {
       this.sendGoAway('closed', {})
       this.end({ code: 'cancelled', reason: 'closed', lastAcceptedId: undefined, byPeer: false })
     }
-    await this.link.close()
+    await this.lastLink.close()
   }
 
   /** Ends the session because a rule was broken, here or there, and says so to the peer. */
@@ -411,22 +582,16 @@ export class Session implements MemoryMember {
       byPeer: false,
       cause,
     })
-    void this.link.close()
+    void this.lastLink.close()
   }
 
   private sendGoAway(code: Code | 'closed', map: Record<string, unknown>): void {
     this.writeConnection(goAwayFrame(code, this.owner?.lastAcceptedId ?? 0, encodeValue(map)))
   }
 
-  private onClose(close: LinkClose): void {
+  onLinkClose(close: LinkClose): void {
     const reason = close.reason === '' ? 'the link was lost' : `the link was lost: ${close.reason}`
-    this.end({
-      code: 'session_lost',
-      reason,
-      lastAcceptedId: undefined,
-      byPeer: close.clean,
-      cause: close.error,
-    })
+    this.leaveLink(reason, close.clean, close.error)
   }
 
   private end(end: SessionEnd): void {
@@ -434,14 +599,17 @@ export class Session implements MemoryMember {
     // What was written last, a GOAWAY most of all, leaves before the link closes.
     this.out.close()
     this.state = 'ended'
-    this.liveness.close()
+    this.unpark()
     this.timers.disarm(this.ackTimer)
     this.runtime.memory.leave(this)
     const upper = this.owner ?? this.opening
     this.owner = this.opening = undefined
     upper?.onEnd(end)
     this.ledger.close()
+    // The end of the peer must be read before the link can close.
     this.resumeReading()
+    this.attachment?.release()
+    this.attachment = undefined
   }
 }
 
