@@ -2,6 +2,7 @@
 //   unit         beside the source, virtual time, no sockets but where a transport is tested
 //   conformance  the numbered cases, against real sockets and the raw peer
 //   e2e          the whole stack in one process or several
+//   resume       sessions that lose their links, on the virtual clock and over real sockets
 //   processes    faults that need real processes
 //   packages     manifests, documents and rules of the repository itself
 //   browser      the same client in Chromium
@@ -109,6 +110,12 @@ export default defineConfig({
       nodeProject({
         name: 'e2e',
         include: ['tests/e2e/**/*.test.ts', 'examples/**/*.test.ts'],
+        group: 1,
+        testTimeout: 60_000,
+      }),
+      nodeProject({
+        name: 'resume',
+        include: ['tests/resume/**/*.test.ts'],
         group: 1,
         testTimeout: 60_000,
       }),
