@@ -92,6 +92,7 @@ export type {
   IncomingCall,
   Interceptor,
   Positioned,
+  PositionTerms,
   Service,
 } from './handlers/types.ts'
 export type { Peer, Transport } from './link/link.ts'

@@ -38,6 +38,8 @@ export interface DrainOptions {
   readonly reconnectAfterMs?: number | undefined
 }
 
+/** Of the grace: after it, streams that can go on elsewhere are ended. */
+const resumableShare = 0.8
 /** How long the calls of a connection that has become too old may still run, in milliseconds. */
 const retireGraceMs = 30_000
 
@@ -165,8 +167,13 @@ export class ServerConnection implements Connection {
 
   private async shutDown({ graceMs, reconnectAfterMs }: DrainOptions): Promise<void> {
     const { calls } = this
-    await within(this.options.runtime.timers, graceMs, calls.drain(reconnectAfterMs))
-    calls.endIncoming(failure('unavailable', 'the server is shutting down', 'yes'))
+    const { timers } = this.options.runtime
+    const leaving = failure('unavailable', 'the server is shutting down', 'yes')
+    const idle = calls.drain(reconnectAfterMs)
+    await within(timers, graceMs * resumableShare, idle)
+    calls.endResumable(leaving)
+    await within(timers, graceMs * (1 - resumableShare), idle)
+    calls.endIncoming(leaving)
     await calls.session.close()
   }
 }

@@ -524,6 +524,12 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     for (const call of this.slotHolders) this.endOne(call, wire)
   }
 
+  /** Ends streams that their callers can go on with elsewhere: they know the last cursor. */
+  endResumable(wire: WireFailure): void {
+    for (const call of this.slotHolders)
+      if (call.method.definition.cursor !== undefined) this.endOne(call, wire)
+  }
+
   /** Accepts no further calls; resolves when those that run have settled, handlers included. */
   drain(reconnectAfterMs?: number): Promise<void> {
     if (this.state === 'open') {

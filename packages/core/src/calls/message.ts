@@ -55,9 +55,15 @@ export function encodeMessage(
   return { buffer: sink.buffer, start: sink.start, end: sink.position, meta }
 }
 
-/** The same message in a buffer of its own: the frame it was sent in may still be needed as it was. */
-export function copyMessage(message: Message): Message {
-  const { start, end, meta } = message
+/**
+ * The same message, with other metadata if need be, in a buffer of its own: the frame it was sent in
+ * may still be needed as it was.
+ */
+export function copyMessage(
+  message: Message,
+  meta: Uint8Array | undefined = message.meta,
+): Message {
+  const { start, end } = message
   const room = roomBefore(meta)
   const buffer = new Uint8Array(room + end - start)
   buffer.set(message.buffer.subarray(start, end), room)

@@ -10,6 +10,10 @@ import type { Metadata } from './types.ts'
 
 /** Where a resumable stream starts, and the position of an item. */
 export const cursorKey = ':cursor'
+/** Why an item does not follow the one before it. */
+const resetKey = ':reset'
+/** Characters of a reset's reason: more says nothing more. */
+const maxReason = 200
 
 export const noMetadata: Metadata = Object.freeze(Object.create(null) as Metadata)
 
@@ -18,6 +22,8 @@ export interface ReadMetadata {
   readonly user: Metadata
   /** Undecoded: its schema is the method's. Undefined where none was sent. */
   readonly cursor: unknown
+  /** Continuity with the cursor is lost at this item, and why. */
+  readonly reset: string | undefined
 }
 
 /**
@@ -28,6 +34,7 @@ export function writeMetadata(
   user: Metadata | undefined,
   cursor: unknown,
   limits: Pick<Limits, 'maxMeta' | 'maxMetaEntries'>,
+  reset?: string,
 ): Uint8Array | undefined {
   const map: Record<string, unknown> = {}
   let entries = 0
@@ -46,6 +53,7 @@ export function writeMetadata(
       'resource_exhausted',
       `metadata has more entries than maxMetaEntries (${limits.maxMetaEntries})`,
     )
+  if (reset !== undefined) map[resetKey] = reset.slice(0, maxReason)
   if (cursor !== undefined) map[cursorKey] = cursor
   else if (entries === 0) return undefined
   const bytes = encodeValue(map)
@@ -79,8 +87,10 @@ export function readMetadata(
     )
   const user = Object.create(null) as Record<string, string | Uint8Array>
   let cursor: unknown
+  let reset: string | undefined
   for (const [key, value] of entries) {
     if (key === cursorKey) cursor = value
+    else if (key === resetKey) reset = String(value).slice(0, maxReason)
     else if (/^[a-z0-9-]+$/.test(key) && (typeof value === 'string' || value instanceof Uint8Array))
       user[key] = value
   }
@@ -89,7 +99,7 @@ export function readMetadata(
       'resource_exhausted',
       `metadata has more entries than maxMetaEntries (${limits.maxMetaEntries})`,
     )
-  return { user: Object.freeze(user), cursor }
+  return { user: Object.freeze(user), cursor, reset }
 }
 
 function refused(code: 'invalid_argument' | 'resource_exhausted', message: string): RpcError {

@@ -19,10 +19,10 @@ import { ReceiveWindow, type WindowOwner } from './credit.ts'
 import { failureOfUpload, isFinal, readFailure } from './failure.ts'
 import { WholeMessage } from './fragment.ts'
 import { copyMessage, encodeMessage, metaBytes, writeHead, type Message } from './message.ts'
-import { writeMetadata } from './metadata.ts'
+import { readMetadata, writeMetadata } from './metadata.ts'
 import { checkValue, readValue, type Method } from './method.ts'
 import { Pump } from './pump.ts'
-import { StreamReader, type Received } from './reader.ts'
+import { StreamReader, type ReaderHooks, type Received } from './reader.ts'
 import type { Runtime } from './runtime.ts'
 import type { Metadata } from './types.ts'
 import { fieldsBytes, overLimit, StreamWriter } from './writer.ts'
@@ -71,6 +71,9 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
   /** What an answer in one frame has cost. */
   private spent = 0
   private answered = false
+  private options: OutgoingOptions = {}
+  /** Of a resumable stream: where to go on from, once that is known. */
+  private cursor: unknown
   private deadlineAt = Infinity
   private readonly timer = new Timer(() => this.expire())
   private leave: (() => void) | undefined
@@ -112,6 +115,8 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
   ): void {
     if (this.settled) return
     this.starter = starter
+    this.options = options
+    this.cursor = options.cursor
     this.failFast = !(options.waitForReady ?? this.runtime.waitForReady ?? true)
     this.runtime.retry?.onCall()
     this.runtime.metrics?.count('calls_made', this.method.name)
@@ -317,12 +322,19 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
   onData(buffer: Uint8Array, flags: number, fields: MessageFields, end: number): Received {
     if (this.items !== undefined) {
       const received = this.items.receive(buffer, flags, fields, end)
-      if (this.items.begun) this.answered = true
+      if (received === 'ok') this.onItemFrame()
       if (received === 'ok' && (flags & Flag.End) !== 0 && !this.settled)
         this.settle(undefined, undefined)
       return received
     }
     return this.onAnswer(buffer, flags, fields, end)
+  }
+
+  private onItemFrame(): void {
+    if (!this.items!.begun) return
+    this.answered = true
+    // It goes well: an end of the session later has nothing to do with an earlier one.
+    if (this.cursor !== undefined) this.attempts = 1
   }
 
   private onAnswer(
@@ -414,6 +426,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
         decode: (bytes, start, end) =>
           readValue(runtime, method.output, method.definition.output, bytes, start, end),
         nodes: () => method.output.nodes,
+        ...(method.definition.cursor === undefined ? {} : this.positionHooks()),
         cancel: () => this.cancel('the reader left'),
         refuse: (error) => {
           const failure = badOutput(error)
@@ -423,6 +436,22 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
       },
       runtime.limits,
     )
+  }
+
+  private positionHooks(): Pick<ReaderHooks<unknown>, 'position' | 'reset'> {
+    return {
+      position: (bytes) => {
+        try {
+          const { cursor, reset } = readMetadata(bytes, 0, bytes.length, this.runtime.limits)
+          if (cursor !== undefined) this.cursor = cursor
+          return reset
+        } catch (error) {
+          this.abandon(badOutput(error))
+          return undefined
+        }
+      },
+      reset: (reason) => this.options.onReset?.(reason),
+    }
   }
 
   // Ending
@@ -464,17 +493,22 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
     if (!this.retry(error, false, false)) this.settle(error, undefined)
   }
 
-  /** Sends the call again, if that does no harm. An upload, or a stream that has begun, cannot. */
+  /**
+   * Sends the call again, if that does no harm. An upload cannot; a stream that has begun only
+   * where it is resumable: it is opened behind the last item that has come.
+   */
   private retry(error: RpcError, answered: boolean, final: boolean): boolean {
     const { retry, timers, clock, metrics } = this.runtime
-    if (retry === undefined || this.settled || this.answered || this.writer !== undefined)
-      return false
-    const { attempts, method, starter } = this
+    if (retry === undefined || this.settled || this.writer !== undefined) return false
+    const { attempts, method, starter, cursor } = this
+    const resumable = cursor !== undefined && method.definition.cursor !== undefined
+    if (this.answered && !resumable) return false
     const delayMs = retry.delayMs({
       error,
       answered,
       final,
-      idempotent: method.definition.idempotent === true,
+      idempotent: method.definition.idempotent === true || resumable,
+      resumable,
       attempts,
       msLeft: this.deadlineAt - clock.now(),
     })
@@ -484,12 +518,24 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
     this.calls?.closeOutgoing(this, this.unused)
     this.requestWriter?.drop()
     this.requestWriter = undefined
-    this.message = copyMessage(this.message!)
+    this.message = copyMessage(this.message!, this.metaAgain())
+    this.items?.detach()
     this.rewind(true)
     this.attempts = attempts
-    this.retryTimer ??= new Timer(() => starter?.start(this))
+    this.retryTimer ??= new Timer(() => this.startAgain(starter))
     timers.arm(this.retryTimer, delayMs)
     return true
+  }
+
+  private metaAgain(): Uint8Array | undefined {
+    const { options, cursor, message } = this
+    if (cursor === options.cursor) return message!.meta
+    return writeMetadata(options.metadata, cursor, this.runtime.limits)
+  }
+
+  private startAgain(starter: CallStarter | undefined): void {
+    if (this.items === undefined) starter?.start(this)
+    else this.items.whenRead(() => starter?.start(this))
   }
 
   /** Bytes that the callee may still send. */
@@ -500,7 +546,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
 
   /** Whether the handler has run, as far as this side can know. */
   get processed(): Processed {
-    if (this.answered) return 'yes'
+    if (this.answered || this.items?.begun === true) return 'yes'
     return this.state === 'sent' || this.doubt ? 'unknown' : 'no'
   }
 

@@ -17,6 +17,10 @@ import type { Items } from './types.ts'
 export interface ReaderHooks<T> {
   /** Decodes and checks an item. What it throws ends the stream. */
   decode(bytes: Uint8Array, start: number, end: number): T
+  /** META of an item that has come whole; answers why continuity is lost at it, if it is. */
+  position?(meta: Uint8Array): string | undefined
+  /** The reader is about to get an item that does not follow the one before it. */
+  reset?(reason: string): void
   /** Nodes of the item decoded last. */
   nodes(): number
   /** The reader does not want the rest. */
@@ -31,8 +35,9 @@ export type Received = 'ok' | 'beyond credit' | 'over maxMessage'
 interface Item {
   readonly bytes: Uint8Array
   /** Of the window, in bytes, and how much of that was granted again on receipt. */
-  readonly cost: number
-  readonly advanced: number
+  cost: number
+  advanced: number
+  readonly reset: string | undefined
 }
 
 interface Waiter<T> {
@@ -54,6 +59,9 @@ export class StreamReader<T> implements Items<T> {
   private readonly waiters = new Queue<Waiter<T>>()
   private ledger: Ledger | undefined
   private assembly: Assembly | undefined
+  /** META of the message that is coming in. */
+  private meta: Uint8Array | undefined
+  private onRead: (() => void) | undefined
   /** What the items that the reader has are charged, in bytes. */
   private held = 0
   private closed = false
@@ -73,6 +81,7 @@ export class StreamReader<T> implements Items<T> {
   attach(window: ReceiveWindow, ledger: Ledger): void {
     this.window = window
     this.ledger = ledger
+    this.held = 0
   }
 
   /** Whether the reader waits for its next item. */
@@ -103,11 +112,9 @@ export class StreamReader<T> implements Items<T> {
       if (this.assembly !== undefined) throw protocolError('a message begins inside another')
       this.begun = true
       if (this.closed) return 'ok'
+      this.meta = this.metaOf(buffer, fields)
       if (this.waiters.length > 0) this.deliver(buffer, payloadStart, end, cost, 0)
-      else {
-        const bytes = new Uint8Array(buffer.subarray(payloadStart, end))
-        this.items.push({ bytes, cost, advanced: 0 })
-      }
+      else this.keep(new Uint8Array(buffer.subarray(payloadStart, end)), cost, 0)
       return 'ok'
     }
     return this.receiveFragment(buffer, flags, fields, end, cost)
@@ -124,6 +131,7 @@ export class StreamReader<T> implements Items<T> {
       if (this.assembly !== undefined) throw protocolError('a message begins inside another')
       if (fields.total > this.maxMessage) return 'over maxMessage'
       this.assembly = new Assembly(fields.total)
+      this.meta = this.metaOf(buffer, fields)
       this.window!.beginMessage()
     }
     const { assembly } = this
@@ -146,8 +154,47 @@ export class StreamReader<T> implements Items<T> {
     this.begun = true
     this.window!.endMessage()
     if (this.waiters.length > 0) this.deliver(bytes, 0, bytes.length, assembly.cost, advanced)
-    else this.items.push({ bytes, cost: assembly.cost, advanced })
+    else this.keep(bytes, assembly.cost, advanced)
     return 'ok'
+  }
+
+  private keep(bytes: Uint8Array, cost: number, advanced: number): void {
+    const reset = this.positionOf()
+    if (!this.closed) this.items.push({ bytes, cost, advanced, reset })
+  }
+
+  /** A copy, where anybody wants to know it. */
+  private metaOf(buffer: Uint8Array, fields: MessageFields): Uint8Array | undefined {
+    const { metaStart, metaEnd } = fields
+    if (this.hooks.position === undefined || metaStart === metaEnd) return undefined
+    return new Uint8Array(buffer.subarray(metaStart, metaEnd))
+  }
+
+  private positionOf(): string | undefined {
+    const { meta } = this
+    this.meta = undefined
+    return meta === undefined ? undefined : this.hooks.position?.(meta)
+  }
+
+  /**
+   * The session is over, the stream is not: it will be opened again. What waits unread stays, and
+   * is charged to nobody any more.
+   */
+  detach(): void {
+    for (let index = 0; index < this.items.length; index += 1) {
+      const item = this.items.at(index)!
+      item.cost = item.advanced = 0
+    }
+    this.assembly = this.meta = undefined
+    this.window?.close()
+    this.window = undefined
+    this.held = 0
+  }
+
+  /** Calls `listener` once nothing waits unread: what comes then cannot pile up behind it. */
+  whenRead(listener: () => void): void {
+    if (this.items.length === 0) listener()
+    else this.onRead = listener
   }
 
   /** The peer will send no more. What waits is delivered first; then `failure`, if there is one. */
@@ -156,6 +203,7 @@ export class StreamReader<T> implements Items<T> {
     this.closed = true
     this.failure = failure
     this.assembly = undefined
+    this.onRead = undefined
     this.window?.stop()
     if (this.items.length === 0) this.window?.close()
     this.settleWaiters()
@@ -173,8 +221,9 @@ export class StreamReader<T> implements Items<T> {
     this.release()
     const item = this.items.shift()
     if (item !== undefined) {
-      this.window!.take(item.cost, item.advanced)
-      if (this.closed && this.items.length === 0) this.window!.close()
+      this.window?.take(item.cost, item.advanced)
+      if (this.closed && this.items.length === 0) this.window?.close()
+      if (item.reset !== undefined) this.hooks.reset?.(item.reset)
       const value = this.decode(item.bytes, 0, item.bytes.length)
       if (value !== undefined) return Promise.resolve(value)
     }
@@ -187,6 +236,9 @@ export class StreamReader<T> implements Items<T> {
       this.waiters.push({ resolve, reject })
       // Whoever asks now waits for the next message: the rest of it may come.
       if (this.assembly !== undefined) this.advance(this.assembly)
+      const { onRead } = this
+      this.onRead = undefined
+      onRead?.()
     })
   }
 
@@ -234,6 +286,10 @@ export class StreamReader<T> implements Items<T> {
     advanced: number,
   ): void {
     this.window!.take(cost, advanced)
+    const reset = this.positionOf()
+    // A position that cannot be read ends the call.
+    if (this.closed) return
+    if (reset !== undefined) this.hooks.reset?.(reset)
     const value = this.decode(bytes, start, end)
     if (value !== undefined) this.waiters.shift()!.resolve(value)
     else this.settleWaiters()

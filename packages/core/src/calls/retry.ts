@@ -19,6 +19,8 @@ export interface FailedCall {
   /** Whether the callee asks not to be called again. */
   readonly final: boolean
   readonly idempotent: boolean
+  /** A stream that goes on where it was: nothing is done twice, so no budget is spent. */
+  readonly resumable?: boolean
   /** How often it has been sent. */
   readonly attempts: number
   /** Milliseconds until its deadline; Infinity without one. */
@@ -54,7 +56,9 @@ export class RetryPolicy {
     const longest = Math.min(limits.maxRetryMs, limits.retryMs * 2 ** (call.attempts - 1))
     // What the callee says goes before what this side would guess.
     const delay = call.error.retryAfterMs ?? this.random() * longest
-    if (delay >= call.msLeft || this.tokens < 1) return undefined
+    if (delay >= call.msLeft) return undefined
+    if (call.resumable === true) return delay
+    if (this.tokens < 1) return undefined
     this.tokens -= 1
     return delay
   }

@@ -31,12 +31,22 @@ export interface CallOptions {
   /** Deadline of the call, in milliseconds from now. */
   readonly timeoutMs?: number | undefined
   readonly metadata?: Metadata | undefined
+  /**
+   * False: fails at once with `unavailable`, processed `no`, while the connection is down, instead
+   * of waiting for it until the deadline. Default: the client's option, true.
+   */
+  readonly waitForReady?: boolean | undefined
 }
 
 /** Options of one call of a resumable stream. */
 export interface ResumableCallOptions<C> extends CallOptions {
   /** Start after the item at this position. */
   readonly cursor?: C | undefined
+  /**
+   * Called before the first item that does not follow the one before it: what lay between is gone.
+   * `reason` is the handler's. Must not throw.
+   */
+  readonly onReset?: ((reason: string) => void) | undefined
 }
 
 /** The answer of a method that declares errors: a Promise. `'~errors'` never exists; `safe` reads its type. */

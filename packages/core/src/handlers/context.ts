@@ -10,7 +10,7 @@ import { noMetadata, readMetadata, type ReadMetadata } from '../calls/metadata.t
 import { readValue } from '../calls/method.ts'
 import type { Metadata } from '../calls/types.ts'
 import type { AbortSignalLike } from '../link/link.ts'
-import type { Connection, ErrorTerms, Positioned } from './types.ts'
+import type { Connection, ErrorTerms, Positioned, PositionTerms } from './types.ts'
 
 /** What a side gives to the handlers of one connection. */
 export interface Surroundings {
@@ -24,10 +24,12 @@ export class PositionedItem implements Positioned<unknown, unknown> {
   readonly '~positioned' = true
   readonly 'cursor': unknown
   readonly 'item': unknown
+  readonly 'reset': string | undefined
 
-  'constructor'(cursor: unknown, item: unknown) {
+  'constructor'(cursor: unknown, item: unknown, reset: string | undefined) {
     this.cursor = cursor
     this.item = item
+    this.reset = reset
   }
 }
 
@@ -102,8 +104,8 @@ export class CallContext extends AnyContext {
     return this.sent.cursor
   }
 
-  at(cursor: unknown, item: unknown): PositionedItem {
-    return new PositionedItem(cursor, item)
+  at(cursor: unknown, item: unknown, terms?: PositionTerms): PositionedItem {
+    return new PositionedItem(cursor, item, terms?.reset)
   }
 }
 
@@ -131,7 +133,7 @@ export class EventContext extends AnyContext {
   }
 }
 
-const nothing: ReadMetadata = { user: noMetadata, cursor: undefined }
+const nothing: ReadMetadata = { user: noMetadata, cursor: undefined, reset: undefined }
 
 const errorsByDefinition = new WeakMap<object, object>()
 

@@ -144,7 +144,9 @@ export class Dispatch implements Dispatcher {
     const positioned = item instanceof PositionedItem
     if (!positioned && method.definition.cursor !== undefined)
       throw new TypeError(`${method.name}: a resumable stream yields call.at(cursor, item)`)
-    const meta = positioned ? writeMetadata(undefined, item.cursor, runtime.limits) : undefined
+    const meta = positioned
+      ? writeMetadata(undefined, item.cursor, runtime.limits, item.reset)
+      : undefined
     return this.encode(call, positioned ? item.item : item, meta)
   }
 

@@ -65,7 +65,16 @@ export interface CursorPart<C, T> {
   /** Start after this position; undefined for a stream from now on. */
   readonly cursor: C | undefined
   /** Gives an item its position; all that such a handler may yield. */
-  at(cursor: C, item: T): Positioned<C, T>
+  at(cursor: C, item: T, terms?: PositionTerms): Positioned<C, T>
+}
+
+/** What else is to be said of an item with a position. */
+export interface PositionTerms {
+  /**
+   * This item does not follow the cursor that the caller gave, or the item before it: something in
+   * between is gone, and why. The caller's `onReset` is told before it gets the item.
+   */
+  readonly reset?: string | undefined
 }
 
 /** An item with its position, made by `call.at`. */
