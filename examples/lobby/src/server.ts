@@ -54,7 +54,7 @@ export async function startLobby(options: LobbyOptions): Promise<RunningLobby> {
   const server = createServer({
     services: [lobbyService({ rooms, sendBot: (room) => bots.send(room) })],
     authenticate: authenticateWith(rooms.players),
-    limits: 'game',
+    limits: { preset: 'game', sessionGraceMs: 30_000 },
   })
   const port = await listenOnFreePort(http, options)
   await server.listen(ws({ server: http, path: rpcPath }))

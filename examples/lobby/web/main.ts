@@ -24,6 +24,7 @@ client.handle(lobby, {
 })
 showConnection(find('connection', HTMLElement))
 me.addEventListener('click', () => toWelcome())
+client.on('resumed', () => notify('Back again: nothing was lost'))
 // A server that was restarted knows the token, but not the name.
 client.on('sessionLost', () => void enterAgain())
 // What is not caught anywhere is at least said.
