@@ -26,7 +26,7 @@ interface NodeProject {
 }
 
 function nodeProject(project: NodeProject): TestProjectConfiguration {
-  const { name, include, group, testTimeout = 10_000, maxWorkers = 2 } = project
+  const { name, include, group, testTimeout = 30_000, maxWorkers = 2 } = project
   return {
     resolve: { conditions: node },
     ssr: { resolve: { conditions: node, externalConditions: node } },

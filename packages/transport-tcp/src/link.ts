@@ -20,6 +20,8 @@ const closeTimeoutMs = 1_000
 
 /** Ranges below this are copied together: cheaper than one more entry of a `writev`. */
 const copyBelow = 4_096
+/** So little altogether is copied in one piece whatever its parts: a `writev` costs more. */
+const copyAllBelow = 16_384
 
 interface Range {
   readonly buffer: Uint8Array
@@ -92,12 +94,13 @@ export class SocketLink implements Link {
   }
 
   flush(): void {
-    const { ranges } = this
+    const { ranges, pendingBytes } = this
     if (ranges.length === 0 || this.state === 'closed') return
     this.ranges = []
     this.pendingBytes = 0
     const { socket } = this
     if (ranges.length === 1) this.send(viewOf(ranges[0]!))
+    else if (pendingBytes <= copyAllBelow) this.send(joined(ranges, pendingBytes))
     else {
       socket.cork()
       for (const chunk of gathered(ranges)) this.send(chunk)

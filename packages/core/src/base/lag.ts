@@ -15,8 +15,9 @@ export class LagMonitor {
   private readonly samples: { readonly at: number; readonly lagMs: number }[] = []
   private timer: TimerHandle
   private dueAt = 0
+  /** The median lag was above `maxLagMs` for `forMs`. Known from tick to tick: every call asks. */
+  overloaded = false
 
-  /** Overloaded: the median lag was above `maxLagMs` for `forMs`. */
   constructor(clock: Clock, limits: { readonly maxLagMs: number; readonly lagMs: number }) {
     this.clock = clock
     this.maxLagMs = limits.maxLagMs
@@ -36,6 +37,7 @@ export class LagMonitor {
     if (this.timer !== undefined) this.clock.clearTimer(this.timer)
     this.timer = undefined
     this.samples.length = 0
+    this.overloaded = false
   }
 
   /** Median lag of what was seen within `forMs`, in milliseconds; 0 without samples. */
@@ -45,17 +47,13 @@ export class LagMonitor {
     return sorted[sorted.length >> 1]!
   }
 
-  get overloaded(): boolean {
-    const first = this.samples[0]
-    // A second of samples must be there: a process that has just started is not overloaded.
-    if (first === undefined || this.samples.at(-1)!.at - first.at < this.forMs * 0.8) return false
-    return this.medianMs > this.maxLagMs
-  }
-
   private tick(): void {
     const now = this.clock.now()
     this.samples.push({ at: now, lagMs: Math.max(0, now - this.dueAt) })
     while (this.samples[0]!.at < now - this.forMs) this.samples.shift()
+    // A second of samples must be there: a process that has just started is not overloaded.
+    const enough = now - this.samples[0]!.at >= this.forMs * 0.8
+    this.overloaded = enough && this.medianMs > this.maxLagMs
     this.timer = undefined
     this.start()
   }

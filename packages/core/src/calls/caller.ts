@@ -57,6 +57,8 @@ function built(tree: Tree, onto: object = Object.create(null) as object): object
   return Object.freeze(onto)
 }
 
+const noOptions: OutgoingOptions = Object.freeze({})
+
 /** The function of one method. Its shape is told by `CallOf` in `types.ts`. */
 function callOf(parts: CallerParts, method: Method): object {
   const { definition } = method
@@ -65,15 +67,16 @@ function callOf(parts: CallerParts, method: Method): object {
     case 'unary':
     case 'serverStream':
     case 'bidi':
-      return (input?: unknown, options: OutgoingOptions = {}) => run(parts, method, input, options)
+      return (input?: unknown, options: OutgoingOptions = noOptions) =>
+        run(parts, method, input, options)
     case 'clientStream':
       return definition.params === undefined
-        ? (items: AsyncIterable<unknown>, options: OutgoingOptions = {}) =>
+        ? (items: AsyncIterable<unknown>, options: OutgoingOptions = noOptions) =>
             run(parts, method, undefined, options, items)
-        : (params: unknown, items: AsyncIterable<unknown>, options: OutgoingOptions = {}) =>
+        : (params: unknown, items: AsyncIterable<unknown>, options: OutgoingOptions = noOptions) =>
             run(parts, method, params, options, items)
     case 'event':
-      return (input?: unknown, options: OutgoingOptions = {}) => {
+      return (input?: unknown, options: OutgoingOptions = noOptions) => {
         const event = new OutgoingEvent(parts.runtime, method)
         event.begin(parts.starter, input, options)
         return event.sent

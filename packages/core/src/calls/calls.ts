@@ -5,6 +5,7 @@
 
 import { ConnectionError, RpcError, codeOf, protocolError } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
+import { Roster } from '../base/roster.ts'
 import { TokenBucket } from '../base/token-bucket.ts'
 import { decodeUtf8 } from '../base/utf8.ts'
 import { MessageFields } from '../frames/fields.ts'
@@ -87,7 +88,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   private readonly resets: TokenBucket
   /** Calls that wait for the link, without an id so far. */
   private readonly transmitting = new Set<OutgoingCall>()
-  private readonly slotHolders = new Set<IncomingCall>()
+  private readonly slotHolders = new Roster<IncomingCall>()
   private readonly endListeners = new Set<() => void>()
   private creditViolations = 0
   private state: 'open' | 'draining' | 'drained' | 'ended' = 'open'
@@ -136,7 +137,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     const { transport, remoteAddress } = session.peer
     const { buffered, held, waiting, ring } = session.ledger
     const { leastMs } = session.roundTrip
-    const made = [...this.table.values()].filter((call) => call instanceof OutgoingCall).length
+    const made = this.table.values().filter((call) => call instanceof OutgoingCall).length
     return {
       transport,
       remoteAddress,
@@ -499,11 +500,12 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
       if (call.state === 'sending' && call.rewind(false)) back.push(call)
       else call.onSessionEnd(end.code, end.reason, refused)
     }
-    for (const call of this.slotHolders)
+    for (const call of this.slotHolders.all()) {
+      this.slotHolders.delete(call)
       call.onSessionEnd(
         new RpcError('cancelled', 'the connection of the caller is gone', { cause: end.cause }),
       )
-    this.slotHolders.clear()
+    }
     for (const listener of this.endListeners) listener()
     this.endListeners.clear()
     back.push(...this.takeWaiting())
@@ -521,12 +523,12 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
 
   /** Fails every call of the peer that still runs: the grace of a shutdown is over. */
   endIncoming(wire: WireFailure): void {
-    for (const call of this.slotHolders) this.endOne(call, wire)
+    for (const call of this.slotHolders.all()) this.endOne(call, wire)
   }
 
   /** Ends streams that their callers can go on with elsewhere: they know the last cursor. */
   endResumable(wire: WireFailure): void {
-    for (const call of this.slotHolders)
+    for (const call of this.slotHolders.all())
       if (call.method.definition.cursor !== undefined) this.endOne(call, wire)
   }
 

@@ -24,6 +24,9 @@ import { fieldsBytes } from './writer.ts'
 /** Fixed by the protocol, both ways: nobody states it. In bytes. */
 export const eventWindow: number = 256 * 1024
 
+/** What a NOTIFY has between header and META as a rule: a method id. */
+const notifyFields = 2
+
 /** One event that this side sends. Resolves when it has gone to the link. */
 export class OutgoingEvent implements Startable {
   readonly sent: Promise<void>
@@ -58,7 +61,7 @@ export class OutgoingEvent implements Startable {
         throw local('cancelled', 'the signal had been aborted before the call')
       checkEvent(runtime, method, input)
       const meta = writeMetadata(options.metadata, undefined, runtime.limits)
-      this.message = encodeMessage(runtime.sink, method.input, input, meta)
+      this.message = encodeMessage(runtime.sink, method.input, input, meta, notifyFields)
     } catch (error) {
       return this.fail(isRpcError(error) ? error : local('invalid_argument', 'invalid input'))
     }

@@ -5,6 +5,7 @@
 // or CANCEL; its slot is free when the handler has settled too and its answer has gone.
 
 import { isRpcError, RpcError } from '../base/errors.ts'
+import type { RosterMember } from '../base/roster.ts'
 import { Timer } from '../base/timers.ts'
 import type { SchemaCodec } from '../codec/codec.ts'
 import type { AnyContract } from '../contract/contract.ts'
@@ -75,7 +76,8 @@ export interface IncomingEvent {
 /** After how many milliseconds a caller may try again what found no room here. */
 export const tryAgainMs = 1_000
 
-export class IncomingCall implements CallScope, Applicant, WindowOwner {
+export class IncomingCall implements CallScope, Applicant, WindowOwner, RosterMember {
+  rosterAt = -1
   readonly id: number
   readonly method: ServedMethod
   readonly calls: ServingChannel
@@ -100,7 +102,8 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner {
   private spent = 0
   private request: WholeMessage | undefined
   private writer: StreamWriter | undefined
-  private readonly cancellation = new Cancellation()
+  /** Made when first needed, as the timer is: most calls end in the turn in which they began. */
+  private cancellation: Cancellation | undefined
   private inputOpen = true
   /** This side has told the caller to stop: what it may still send is late, and allowed for. */
   private inputWaived = false
@@ -109,7 +112,7 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner {
   private closed = false
   private running = false
   private answerGone = false
-  private readonly timer = new Timer(() => this.expire())
+  private timer: Timer | undefined
 
   constructor(calls: ServingChannel, id: number, method: ServedMethod) {
     this.calls = calls
@@ -323,18 +326,24 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner {
     const unary = !this.method.streamsIn && !this.method.streamsOut
     const longest = unary ? clock.now() + limits.maxCallMs : Infinity
     this.deadlineAt = Math.min(this.deadlineAt, longest)
-    if (this.deadlineAt !== Infinity && !this.closed) timers.armAt(this.timer, this.deadlineAt)
+    if (this.deadlineAt === Infinity || this.closed) return
+    this.timer ??= new Timer(() => this.expire())
+    timers.armAt(this.timer, this.deadlineAt)
   }
 
   /** The handler has returned, thrown, or ended its stream. */
   settled(): void {
     this.running = false
-    const { timers, metrics, clock } = this.calls.runtime
-    timers.disarm(this.timer)
+    const { metrics, clock } = this.calls.runtime
+    this.stopTimer()
     if (this.holding) this.calls.session.ledger.hold(-this.charge)
     this.holding = false
     metrics?.observe('call_ms', clock.now() - this.startedAt, this.method.name)
     this.release()
+  }
+
+  private stopTimer(): void {
+    if (this.timer !== undefined) this.calls.runtime.timers.disarm(this.timer)
   }
 
   /** Where a streaming handler's items go. */
@@ -349,16 +358,16 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner {
   }
 
   get signal(): AbortSignalLike {
-    return this.cancellation.signal
+    return (this.cancellation ??= new Cancellation()).signal
   }
 
   get cancelled(): boolean {
-    return this.cancellation.cancelled
+    return this.cancellation?.cancelled ?? false
   }
 
   /** For calls made in the handler. */
   whenCancelled(listener: () => void): () => void {
-    return this.cancellation.subscribe(listener)
+    return (this.cancellation ??= new Cancellation()).subscribe(listener)
   }
 
   // Answering
@@ -442,7 +451,7 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner {
     this.decided = true
     this.closed = true
     // A handler that never settles must not keep the process alive.
-    this.calls.runtime.timers.disarm(this.timer)
+    this.stopTimer()
     this.window?.close()
     this.abort(error)
     this.answerGone = true
@@ -454,6 +463,7 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner {
     this.waiveInput()
     this.input?.abandon(error)
     this.writer?.drop()
+    this.cancellation ??= new Cancellation()
     this.cancellation.cancel(error)
   }
 
@@ -462,7 +472,7 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner {
     if (this.closed) return
     this.closed = true
     this.answerGone = true
-    this.calls.runtime.timers.disarm(this.timer)
+    this.stopTimer()
     this.input?.abandon()
     this.calls.closeIncoming(this, this.inputWaived ? 0 : this.unused)
     this.window?.close()

@@ -11,16 +11,24 @@ import { Flag, headerBytes, writeHeader, writeU16, writeU32 } from '../frames/fr
 import { frameRoom } from '../link/link.ts'
 
 export interface Message {
-  readonly buffer: Uint8Array<ArrayBuffer>
+  /** Changes, with the range, where a head turns out to need more room. */
+  buffer: Uint8Array<ArrayBuffer>
   /** Range of the payload. */
-  readonly start: number
-  readonly end: number
+  start: number
+  end: number
+  /** Bytes in front of it that belong to the message. */
+  room: number
   readonly meta: Uint8Array | undefined
 }
 
 /** How a REQUEST or NOTIFY names its method: an id, or the bytes of `service.method`. */
 export type MethodRef = number | Uint8Array
 
+/**
+ * What a REQUEST has between header and META as a rule: a method id and a deadline. Exactly as much
+ * room as a frame needs makes frames lie behind each other, so that a turn's leave in one piece.
+ */
+export const requestFields: number = 2 + 4
 /** Deadline, total, and the longest way to name a method. */
 const fieldRoom = 4 + 4 + 1 + 255
 
@@ -31,17 +39,19 @@ export function metaBytes(meta: Uint8Array | undefined): number {
 
 /**
  * Encodes a message. Throws RpcError: `invalid_argument` with the path for a value that cannot
- * travel, `resource_exhausted` over `maxMessage` of the peer; processed `no`.
+ * travel, `resource_exhausted` over `maxMessage` of the peer; processed `no`. `fields`: bytes that
+ * its head will need besides header and META; a wrong guess costs a copy.
  */
 export function encodeMessage(
   shared: ByteSink,
   codec: SchemaCodec,
   value: unknown,
   meta?: Uint8Array,
+  fields = 0,
 ): Message {
   // A getter of the user's value may make a call in the middle of this.
   const sink = shared.busy ? new ByteSink() : shared
-  const room = roomBefore(meta)
+  const room = roomBefore(meta, fields)
   sink.busy = true
   sink.begin(room)
   try {
@@ -52,7 +62,7 @@ export function encodeMessage(
   } finally {
     sink.busy = false
   }
-  return { buffer: sink.buffer, start: sink.start, end: sink.position, meta }
+  return { buffer: sink.buffer, start: sink.start, end: sink.position, room, meta }
 }
 
 /**
@@ -64,14 +74,14 @@ export function copyMessage(
   meta: Uint8Array | undefined = message.meta,
 ): Message {
   const { start, end } = message
-  const room = roomBefore(meta)
+  const room = roomBefore(meta, requestFields)
   const buffer = new Uint8Array(room + end - start)
   buffer.set(message.buffer.subarray(start, end), room)
-  return { buffer, start: room, end: buffer.length, meta }
+  return { buffer, start: room, end: buffer.length, room, meta }
 }
 
-function roomBefore(meta: Uint8Array | undefined): number {
-  return frameRoom + headerBytes + fieldRoom + (meta === undefined ? 0 : 2 + meta.length)
+function roomBefore(meta: Uint8Array | undefined, fields: number): number {
+  return frameRoom + headerBytes + fields + (meta === undefined ? 0 : 2 + meta.length)
 }
 
 /** What a value that does not encode means to whoever sent it. */
@@ -97,9 +107,28 @@ export interface Head {
   readonly deadlineMs?: number | undefined
 }
 
-/** Writes the head of a single frame in front of its payload. Answers where the frame starts. */
+/**
+ * Writes the head of a single frame in front of its payload, which moves to another buffer where
+ * there is too little room. Answers where the frame starts.
+ */
 export function writeHead(message: Message, head: Head): number {
+  if (roomBefore(message.meta, fieldBytes(head)) > message.room) widen(message)
   return writeHeadBefore(message.buffer, message.start, message.meta, head, undefined)
+}
+
+function fieldBytes({ method, deadlineMs }: Head): number {
+  const named = method === undefined ? 0 : typeof method === 'number' ? 2 : 1 + method.length
+  return named + (deadlineMs === undefined ? 0 : 4)
+}
+
+function widen(message: Message): void {
+  const { start, end } = message
+  const room = roomBefore(message.meta, fieldRoom)
+  const buffer = new Uint8Array(room + end - start)
+  buffer.set(message.buffer.subarray(start, end), room)
+  message.buffer = buffer
+  message.start = message.room = room
+  message.end = buffer.length
 }
 
 /** The same in front of any payload; `total` is what a first fragment announces. */

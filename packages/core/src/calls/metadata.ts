@@ -36,6 +36,7 @@ export function writeMetadata(
   limits: Pick<Limits, 'maxMeta' | 'maxMetaEntries'>,
   reset?: string,
 ): Uint8Array | undefined {
+  if (user === undefined && cursor === undefined && reset === undefined) return undefined
   const map: Record<string, unknown> = {}
   let entries = 0
   for (const [key, value] of Object.entries(user ?? {})) {

@@ -18,7 +18,14 @@ import type { CallStarter, SendingChannel, Startable } from './channel.ts'
 import { ReceiveWindow, type WindowOwner } from './credit.ts'
 import { failureOfUpload, isFinal, readFailure } from './failure.ts'
 import { WholeMessage } from './fragment.ts'
-import { copyMessage, encodeMessage, metaBytes, writeHead, type Message } from './message.ts'
+import {
+  copyMessage,
+  encodeMessage,
+  metaBytes,
+  requestFields,
+  writeHead,
+  type Message,
+} from './message.ts'
 import { readMetadata, writeMetadata } from './metadata.ts'
 import { checkValue, readValue, type Method } from './method.ts'
 import { Pump } from './pump.ts'
@@ -166,6 +173,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
       method.streamsIn ? method.params : method.input,
       input,
       meta,
+      requestFields,
     )
     const { start, end } = this.message
     if (this.writer !== undefined && end - start + metaBytes(meta) > surelyOneFrame) {
@@ -345,7 +353,8 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
   ): Received {
     this.answered = true
     let bytes = buffer
-    let [from, to] = [fields.payloadStart, end]
+    let from = fields.payloadStart
+    let to = end
     if ((flags & (Flag.More | Flag.Cont)) !== 0) {
       this.window ??= new ReceiveWindow(this.calls!.windowTerms, this)
       this.whole ??= new WholeMessage(this.window, this.runtime.limits)

@@ -4,6 +4,7 @@
 // Pure. Ids rise in serial-number order (RFC 1982), the client's are odd, the server's even.
 
 import { ConnectionError, protocolError } from '../base/errors.ts'
+import { IdMap } from '../base/id-map.ts'
 
 /** Ids stay below 2^30, where V8 keeps them as small integers. */
 const idMask = 2 ** 30 - 1
@@ -15,7 +16,7 @@ export function isAhead(id: number, other: number): boolean {
 }
 
 export class CallTable<C> {
-  private readonly calls = new Map<number, C>()
+  private readonly calls = new IdMap<C>()
   private readonly parity: 0 | 1
   private nextId: number
   private highestSent = 0
@@ -32,17 +33,17 @@ export class CallTable<C> {
     return this.calls.size
   }
 
-  values(): IterableIterator<C> {
+  values(): readonly C[] {
     return this.calls.values()
   }
 
   /** Gives a call of this side its id. Ids in use are skipped when they wrap. */
   register(call: C): number {
     let id = this.nextId
-    while (this.calls.has(id)) id = after(id)
+    while (this.calls.get(id) !== undefined) id = after(id)
     this.nextId = after(id)
     this.highestSent = id
-    this.calls.set(id, call)
+    this.calls.add(id, call)
     return id
   }
 
@@ -57,7 +58,7 @@ export class CallTable<C> {
 
   /** A call of the peer has begun. */
   open(id: number, call: C): void {
-    this.calls.set(id, call)
+    this.calls.add(id, call)
   }
 
   /**

@@ -34,6 +34,7 @@ export class Liveness {
   private readonly parts: LivenessParts
   private readonly owner: LivenessOwner
   private keepalive: Keepalive | undefined
+  private heardThisTurn = false
   private nonce: Uint8Array | undefined
   private onRoundTrip: OnRoundTrip | undefined
   private readonly timer = new Timer(() => this.check())
@@ -50,9 +51,17 @@ export class Liveness {
     timers.arm(this.timer, this.keepalive.nextMs(now))
   }
 
-  /** Something has come from the peer. */
+  /** Something has come from the peer. The clock is read once a turn: a chunk holds many frames. */
   heard(): void {
-    this.keepalive?.heard(this.parts.clock.now())
+    if (this.heardThisTurn || this.keepalive === undefined) return
+    const { clock } = this.parts
+    this.heardThisTurn = true
+    this.keepalive.heard(clock.now())
+    clock.endOfTurn(this.onEndOfTurn)
+  }
+
+  private readonly onEndOfTurn = (): void => {
+    this.heardThisTurn = false
   }
 
   /** Measures a round trip if a PING may be sent now, and answers whether it may. */

@@ -13,6 +13,8 @@ const fragmentShare = 15 / 16
 const controlSpare = 64 * 1024
 
 const firstCapacity = 32
+/** Kept however empty the ring is: one that fills and empties all the time does not allocate. */
+const keptCapacity = 1_024
 
 /** Where a position of the peer stands: retained, ahead of what was sent, or already dropped. */
 export type Retention = 'retained' | 'ahead' | 'dropped'
@@ -126,7 +128,7 @@ export class ReplayRing {
     if (retention !== 'retained') return retention === 'dropped'
     const dropped = (position - this.acknowledged) >>> 0
     for (let index = 0; index < dropped; index += 1) this.dropFirst()
-    if (this.count === 0 && this.buffers.length > firstCapacity) this.shrink()
+    if (this.count === 0 && this.buffers.length > keptCapacity) this.shrink()
     return true
   }
 
