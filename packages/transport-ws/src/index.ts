@@ -4,11 +4,15 @@ import type { Transport } from '@callbox/core/internal'
 import { dialWebSocket } from './dial.ts'
 import { attachWebSocket, listenWebSocket } from './listen.ts'
 import type { WsAttachOptions, WsDialOptions, WsListenOptions } from './options.ts'
+import { checkedUrl, checkHeaders } from './request.ts'
 
 export type { WsAttachOptions, WsDialOptions, WsListenOptions } from './options.ts'
-export type { OriginRule } from './upgrade.ts'
+export type { OriginRule } from './origin.ts'
 
-/** To a server: `ws('wss://game.example/rpc')`. Throws TypeError for a URL that is no WebSocket's. */
+/**
+ * To a server: `ws('wss://game.example/rpc')`. Throws TypeError for a URL that is no WebSocket's, and
+ * for headers that may not stand in a request.
+ */
 export function ws(url: string | URL, options?: WsDialOptions): Transport
 /** For a server: a port of its own, or attached to a server of `node:http` at a path. */
 export function ws(options: WsListenOptions | WsAttachOptions): Transport
@@ -18,6 +22,7 @@ export function ws(
 ): Transport {
   if (typeof to === 'string' || to instanceof URL) {
     const url = checkedUrl(to)
+    if (options.headers !== undefined) checkHeaders(options.headers)
     return {
       name: url.protocol.slice(0, -1),
       target: `${url.protocol}//${url.host}${url.pathname}`,
@@ -38,14 +43,4 @@ export function ws(
     target: `${secure ? 'wss' : 'ws'}://${to.host ?? '*'}:${to.port}${to.path ?? '/'}`,
     listen: (terms) => listenWebSocket(to, terms),
   }
-}
-
-/** Credentials in a URL end in logs: they are refused here and travel in HELLO. */
-function checkedUrl(to: string | URL): URL {
-  const url = new URL(to)
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:')
-    throw new TypeError('ws: the URL must begin with ws:// or wss://')
-  if (url.username !== '' || url.password !== '')
-    throw new TypeError('ws: no credentials in the URL, pass `credential` to createClient')
-  return url
 }

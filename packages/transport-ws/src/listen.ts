@@ -10,10 +10,15 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { WebSocketLink } from './link.ts'
 import type { WsAttachOptions, WsListenOptions } from './options.ts'
-import { acceptance, refusalOf, rejection, type Refusal } from './upgrade.ts'
-
-/** Headers of an upgrade request are few: half of Node's default, with room for cookies. */
-const maxHeaderBytes = 8 * 1024
+import { isLoopback, type OriginRule } from './origin.ts'
+import {
+  acceptance,
+  maxHeaderBytes,
+  refusalOf,
+  refuse,
+  subprotocol,
+  type UpgradeTerms,
+} from './upgrade.ts'
 
 export async function listenWebSocket(
   own: WsListenOptions,
@@ -53,8 +58,9 @@ function createServer(own: WsListenOptions, options: ListenOptions): http.Server
     requestTimeout: options.handshakeMs,
     connectionsCheckingInterval: Math.max(100, Math.floor(options.handshakeMs / 10)),
   }
-  const answer = (_request: http.IncomingMessage, response: http.ServerResponse): void => {
-    response.writeHead(426, {
+  const answer = (request: http.IncomingMessage, response: http.ServerResponse): void => {
+    // An upgrade that says so in only one of its two headers is no upgrade to Node.
+    response.writeHead(request.headers.upgrade === undefined ? 426 : 400, {
       'Content-Type': 'text/plain; charset=utf-8',
       'Upgrade': 'websocket',
       'Connection': 'close',
@@ -116,7 +122,7 @@ function attach(
     const refusal =
       open >= options.maxConnections
         ? { status: 503, text: 'too many connections' }
-        : refusalOf(request, origins)
+        : refusalOf(request, termsOf(server, origins))
     if (refusal !== undefined) {
       options.onError(new Error(`upgrade refused: ${refusal.text}`))
       return refuse(socket, refusal)
@@ -125,7 +131,7 @@ function attach(
     socket.once('close', () => {
       open -= 1
     })
-    socket.write(acceptance(request.headers['sec-websocket-key']!))
+    socket.write(acceptance(request, subprotocol))
     const tcp = socket as Socket
     tcp.setTimeout?.(0)
     tcp.setNoDelay?.(true)
@@ -141,10 +147,15 @@ function attach(
   }
 }
 
-function refuse(socket: Duplex, refusal: Refusal): void {
-  socket.end(rejection(refusal))
-  // A client that does not close by itself is not waited for.
-  setTimeout(() => socket.destroy(), 1_000).unref()
+function termsOf(server: http.Server, rule: OriginRule): UpgradeTerms {
+  const bound = server.address()
+  const address = bound === null || typeof bound === 'string' ? undefined : bound.address
+  const secure = server instanceof https.Server
+  return {
+    subprotocols: [subprotocol],
+    requireSubprotocol: true,
+    origins: { rule, secure, loopback: isLoopback(address) },
+  }
 }
 
 function pathOf(request: http.IncomingMessage): string {

@@ -19,9 +19,16 @@ export const CloseCode = {
   NoStatus: 1005,
   Abnormal: 1006,
   InvalidPayload: 1007,
+  PolicyViolation: 1008,
   TooBig: 1009,
   InternalError: 1011,
 } as const
+
+/** Bits of a frame's first byte (section 5.2). */
+export const Bit = { Fin: 0x80, Rsv1: 0x40, Rsv2: 0x20, Rsv3: 0x10 } as const
+
+/** Most bytes of a control frame's payload (section 5.5). */
+export const maxControlBytes = 125
 
 /** Control frames: at most 125 bytes, never fragmented (section 5.5). */
 export function isControl(opcode: number): boolean {
@@ -47,4 +54,9 @@ export class WebSocketError extends Error {
     this.name = 'WebSocketError'
     this.code = code
   }
+}
+
+/** The rule broken is one of the protocol itself: 1002. */
+export function protocolError(message: string): WebSocketError {
+  return new WebSocketError(CloseCode.ProtocolError, message)
 }

@@ -2,7 +2,7 @@
 
 import type { Server as HttpServer } from 'node:http'
 import type { SecureContextOptions } from 'node:tls'
-import type { OriginRule } from './upgrade.ts'
+import type { OriginRule } from './origin.ts'
 
 type Certificates = Pick<SecureContextOptions, 'ca' | 'cert' | 'key' | 'passphrase' | 'pfx'>
 

@@ -105,7 +105,7 @@ const bad: readonly (readonly [title: string, role: Role, bytes: string, code: n
   ['continuation of nothing (5.4)', 'client', '80 01 aa', 1002],
   ['a message inside another (5.4)', 'client', '02 01 aa 82 01 bb', 1002],
   ['a message over the limit', 'client', '82 7f 0000000000011171', 1009],
-  ['more fragments than allowed', 'client', '02 00 00 00 00 00 00 00 80 00', 1009],
+  ['more fragments than allowed', 'client', '02 00 00 00 00 00 00 00 80 00', 1008],
 ]
 
 describe('what is refused', () => {

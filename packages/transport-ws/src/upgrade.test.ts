@@ -10,7 +10,7 @@ import { RawPeer, rawHello } from '@callbox/testing/node'
 import * as T from 'typebox'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ws } from './index.ts'
-import type { OriginRule } from './upgrade.ts'
+import type { OriginRule } from './origin.ts'
 
 const host = '127.0.0.1'
 const key = 'dGhlIHNhbXBsZSBub25jZQ=='
@@ -97,7 +97,7 @@ describe('refusals', () => {
       { ...headers, 'Sec-WebSocket-Protocol': 'callbox.v2' },
       400,
     ],
-    ['another protocol to upgrade to', 'GET / HTTP/1.1', { ...headers, Upgrade: 'h2c' }, 426],
+    ['another protocol to upgrade to', 'GET / HTTP/1.1', { ...headers, Upgrade: 'h2c' }, 400],
     ['another path', 'GET /elsewhere HTTP/1.1', headers, 404],
     ['no upgrade at all', 'GET / HTTP/1.1', { Host: 'here', Connection: 'close' }, 426],
     ['another origin', 'GET / HTTP/1.1', { ...headers, Origin: 'https://evil.example' }, 403],
@@ -114,22 +114,26 @@ describe('refusals', () => {
 
 describe('Origin', () => {
   const rules: readonly (readonly [string, OriginRule | undefined, string, boolean])[] = [
-    ['the same host', undefined, 'https://here', true],
-    ['the same host in other letters', undefined, 'https://HERE', true],
-    ['another port is another origin', undefined, 'https://here:8443', false],
-    ['a longer name', undefined, 'https://here.evil.example', false],
+    ['the same host', undefined, 'https://localhost', true],
+    ['the same host in other letters', undefined, 'https://LOCALHOST', true],
+    ['another port is another origin', undefined, 'https://localhost:8443', false],
+    ['a longer name', undefined, 'https://localhost.evil.example', false],
     ['null, of a sandboxed page', undefined, 'null', false],
     ['nonsense', undefined, ':', false],
     ['listed', ['https://app.example'], 'https://app.example', true],
     ['not listed', ['https://app.example'], 'https://app.example.evil', false],
-    ['the same host is not listed', ['https://app.example'], 'https://here', false],
+    ['the same host is not listed', ['https://app.example'], 'https://localhost', false],
     ['all', '*', 'null', true],
     ['by a function', (origin) => origin.endsWith('.example'), 'https://a.example', true],
     ['not by a function', (origin) => origin.endsWith('.example'), 'https://a.test', false],
   ]
   test.each(rules)('%s', async (_, origins, origin, allowed) => {
     const { port } = await serve(origins === undefined ? {} : { origins })
-    const answer = await ask(port, 'GET / HTTP/1.1', { ...headers, Origin: origin })
+    const answer = await ask(port, 'GET / HTTP/1.1', {
+      ...headers,
+      Host: 'localhost',
+      Origin: origin,
+    })
     expect(answer.slice(9, 12)).toBe(allowed ? '101' : '403')
   })
 })
@@ -195,7 +199,12 @@ describe('beside a server that belongs to somebody else', () => {
     const client = createClient(
       { where },
       ws(`ws://${host}:${port}/rpc`, {
-        headers: { 'Cookie': 'session=1', 'X-Forwarded-For': '6.6.6.6, 9.9.9.9' },
+        // Cookies come from a page, and a page has an origin.
+        headers: {
+          'Cookie': 'session=1',
+          'Origin': `http://${host}:${port}`,
+          'X-Forwarded-For': '6.6.6.6, 9.9.9.9',
+        },
       }),
     )
     expect(await client.where.who()).toMatchObject({ address: '9.9.9.9', cookie: 'session=1' })

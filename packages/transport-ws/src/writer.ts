@@ -2,15 +2,21 @@
 //   in  -> an opcode, a payload
 //   out -> bytes
 
-import { isCloseCode, Opcode } from './opcode.ts'
+import { Bit, isCloseCode, Opcode } from './opcode.ts'
 import { mask } from './mask.ts'
+
+/** Bytes of the longest header: 2, 8 of length, 4 of mask. */
+export const longestHeader = 14
 
 /** Bytes of the header of an unfragmented frame. */
 export function headerBytesFor(size: number, masked: boolean): number {
   return (size < 126 ? 2 : size < 65_536 ? 4 : 10) + (masked ? 4 : 0)
 }
 
-/** Writes the header of an unfragmented frame at `at`; `key` is absent on a server. Answers its end. */
+/**
+ * Writes the header of an unfragmented frame at `at`; `key` is absent on a server. `opcode` may carry
+ * RSV1. Answers its end.
+ */
 export function writeFrameHeader(
   bytes: Uint8Array,
   at: number,
@@ -19,7 +25,7 @@ export function writeFrameHeader(
   key: number | undefined,
 ): number {
   const bit = key === undefined ? 0 : 0x80
-  bytes[at] = 0x80 | opcode
+  bytes[at] = Bit.Fin | opcode
   let next = at + 2
   if (size < 126) bytes[at + 1] = bit | size
   else if (size < 65_536) {
@@ -29,17 +35,16 @@ export function writeFrameHeader(
     next = at + 4
   } else {
     bytes[at + 1] = bit | 127
-    // Sizes stay far below 2^32 here.
-    for (let index = 2; index < 6; index += 1) bytes[at + index] = 0
-    writeKey(bytes, at + 6, size)
+    writeWord(bytes, at + 2, Math.floor(size / 0x1_0000_0000))
+    writeWord(bytes, at + 6, size >>> 0)
     next = at + 10
   }
   if (key === undefined) return next
-  writeKey(bytes, next, key)
+  writeWord(bytes, next, key)
   return next + 4
 }
 
-function writeKey(bytes: Uint8Array, at: number, value: number): void {
+function writeWord(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24
   bytes[at + 1] = value >>> 16
   bytes[at + 2] = value >>> 8
@@ -59,8 +64,13 @@ export function controlFrame(
   return frame
 }
 
-/** A close frame with its code. */
-export function closeFrame(code: number, key: number | undefined): Uint8Array {
-  const payload = isCloseCode(code) ? Uint8Array.of(code >>> 8, code & 0xff) : new Uint8Array(0)
+/** A close frame with its code, and at most 123 bytes of reason in UTF-8 (section 5.5.1). */
+export function closeFrame(code: number, key: number | undefined, reason = ''): Uint8Array {
+  if (!isCloseCode(code)) return controlFrame(Opcode.Close, new Uint8Array(0), key)
+  const text = Buffer.from(reason)
+  const payload = new Uint8Array(2 + text.length)
+  payload[0] = code >>> 8
+  payload[1] = code
+  payload.set(text, 2)
   return controlFrame(Opcode.Close, payload, key)
 }
