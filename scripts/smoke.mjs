@@ -5,13 +5,14 @@
 
 import './help.mjs'
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { packAll } from './pack.mjs'
 import { filesUnder, root } from './packages.mjs'
+import { nodeBinary } from './runtime-binaries.mjs'
 
 const execute = promisify(execFile)
 /** The oldest line of Node that we support, and a newer one. */
@@ -30,9 +31,9 @@ try {
   await check('they bring msgpackr, typebox and nothing else [threat P1]', checkTree)
   await check('hello loses its types', stripHello)
   for (const line of nodeLines) {
-    const { path, reason } = await nodeOf(line)
-    if (path === undefined) console.log(`skipped hello on Node ${line}: ${reason}`)
-    else await check(`hello over tcp, unix and ws on Node ${line}`, () => runHello(path))
+    await check(`hello over tcp, unix and ws on Node ${line}`, async () =>
+      runHello(await nodeBinary(line)),
+    )
   }
 } finally {
   rmSync(folder, { recursive: true, force: true })
@@ -125,26 +126,4 @@ async function runHello(node) {
       throw new Error(`no line about ${transport} in what hello printed:\n${stdout}`)
     }
   }
-}
-
-/**
- * A binary of this line of Node: this one, or one fetched once into .cache/. Never into the
- * workspace, where the package's `node` would take over every script.
- */
-async function nodeOf(line) {
-  if (process.versions.node.startsWith(`${line}.`)) return { path: process.execPath }
-  const platform = process.platform === 'win32' ? 'win' : process.platform
-  const name = `node-${platform}-${process.arch}`
-  const supported = ['linux', 'darwin', 'win'].includes(platform)
-  if (!supported || !['x64', 'arm64'].includes(process.arch)) {
-    return { reason: `no package of Node for ${platform} ${process.arch}` }
-  }
-  const cache = join(root, '.cache', `node-${line}`)
-  const binary = platform === 'win' ? 'node.exe' : 'node'
-  const path = join(cache, 'node_modules', name, 'bin', binary)
-  if (existsSync(path)) return { path }
-  mkdirSync(cache, { recursive: true })
-  writeFileSync(join(cache, 'package.json'), JSON.stringify({ private: true }))
-  await npm(['install', '--no-audit', '--no-save', `${name}@${line}`], cache)
-  return { path }
 }

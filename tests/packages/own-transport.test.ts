@@ -6,7 +6,7 @@ import { messagePort } from './own-transport.ts'
 
 let channel = new MessageChannel()
 const kit: TransportKit = {
-  capabilities: { refusesDial: false, exclusiveAddress: false, ports: false },
+  capabilities: { refusesDial: false, exclusiveAddress: false, ports: false, holdsBack: true },
   server: () => messagePort((channel = new MessageChannel()).port1),
   client: () => messagePort(channel.port2),
 }

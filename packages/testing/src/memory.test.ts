@@ -6,7 +6,7 @@ import { transportSuite, type TransportCase } from './transport-suite.ts'
 function cases(): readonly TransportCase[] {
   let transport = memory()
   return transportSuite({
-    capabilities: { refusesDial: true, exclusiveAddress: true, ports: false },
+    capabilities: { refusesDial: true, exclusiveAddress: true, ports: false, holdsBack: true },
     server: () => (transport = memory()),
     client: () => transport,
   })

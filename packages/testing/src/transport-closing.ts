@@ -184,6 +184,7 @@ export const closingCases: readonly SuiteCase[] = [
   },
   {
     title: 'close settles though the peer reads nothing',
+    needs: 'holdsBack',
     async run(stage) {
       const [near, far] = await stage.pair()
       far.link.pause()

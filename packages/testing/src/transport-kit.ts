@@ -22,6 +22,11 @@ export interface TransportCapabilities {
   readonly exclusiveAddress: boolean
   /** The system chooses a port when 0 is asked for. */
   readonly ports: boolean
+  /**
+   * A reader that pauses makes bytes wait at the sender. WebSockets of browsers, Bun and Deno cannot
+   * stop reading: what waits, waits at the reader.
+   */
+  readonly holdsBack: boolean
 }
 
 /** The transport under test. */

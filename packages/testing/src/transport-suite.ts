@@ -151,6 +151,7 @@ const framesCases: readonly SuiteCase[] = [
 const pressureCases: readonly SuiteCase[] = [
   {
     title: 'a reader that pauses makes unsent bytes grow at the sender; resume loses nothing',
+    needs: 'holdsBack',
     async run(stage) {
       const [near, far] = await stage.pair()
       far.link.pause()

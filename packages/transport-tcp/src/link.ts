@@ -43,6 +43,7 @@ export class SocketLink implements Link {
   private ended = false
   /** Set once frames are delivered no more, though bytes may still come. */
   private deaf = false
+  private aborted = false
   private closeTimer: ReturnType<typeof setTimeout> | undefined
   private readonly whenClosed: Promise<void>
   private onGone: () => void = () => undefined
@@ -162,6 +163,7 @@ export class SocketLink implements Link {
     this.reason ||= reason
     this.state = 'closing'
     this.deaf = true
+    this.aborted = true
     this.socket.destroy()
   }
 
@@ -188,7 +190,7 @@ export class SocketLink implements Link {
 
   private report(): void {
     const { error } = this
-    const clean = error === undefined && this.ended
+    const clean = error === undefined && this.ended && !this.aborted
     const close: LinkClose = {
       clean,
       reason: this.reason || (error === undefined ? '' : textOf(error)),

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { authority } from '../../../tests/certificates.ts'
 import { tcp, tls, unix } from './index.ts'
 
-const capabilities = { refusesDial: true, exclusiveAddress: true, ports: true }
+const capabilities = { refusesDial: true, exclusiveAddress: true, ports: true, holdsBack: true }
 const host = '127.0.0.1'
 
 const overTcp: TransportKit = {

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net'
 import { WebSocketLink } from './link.ts'
 import type { WsDialOptions } from './options.ts'
 import { upgrade } from './request.ts'
-import { subprotocol } from './upgrade.ts'
+import { subprotocol } from './subprotocol.ts'
 
 export async function dialWebSocket(
   url: URL,

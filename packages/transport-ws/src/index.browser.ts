@@ -1,7 +1,11 @@
 // Callbox over the browser's WebSocket. Chosen by the `browser` condition of the package's exports.
 
 import type { Transport } from '@callbox/core/internal'
-import { dialBrowserWebSocket } from './dial.browser.ts'
+import type { MessageLink } from './message-link.ts'
+import { nativeTransport } from './native.ts'
+
+export { fromWebSocket, type FromWebSocketOptions } from './from-web-socket.ts'
+export type { WebSocketLike } from './message-link.ts'
 
 /**
  * To a server: `ws('wss://game.example/rpc')`, or a path of this page's own host.
@@ -10,14 +14,16 @@ import { dialBrowserWebSocket } from './dial.browser.ts'
 export function ws(to: string | URL): Transport {
   if (typeof to !== 'string' && !(to instanceof URL))
     throw new TypeError('ws: a browser can only dial, pass a URL')
-  const url = new URL(to, globalThis.location?.href)
-  if (url.protocol === 'http:') url.protocol = 'ws:'
-  if (url.protocol === 'https:') url.protocol = 'wss:'
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:')
-    throw new TypeError('ws: the URL must begin with ws:// or wss://')
-  return {
-    name: url.protocol.slice(0, -1),
-    target: `${url.protocol}//${url.host}${url.pathname}`,
-    dial: (options) => dialBrowserWebSocket(url, options),
-  }
+  return nativeTransport(new URL(to, globalThis.location?.href), closeWithPage)
+}
+
+/**
+ * A page that is left may come back from the back-forward cache, but not with an open connection.
+ * The link is given up without a word: the session can be resumed when the page is shown again.
+ */
+function closeWithPage(link: MessageLink): void {
+  if (typeof addEventListener !== 'function') return
+  const onPageHide = (): void => link.abort('the page was left')
+  addEventListener('pagehide', onPageHide)
+  void link.whenClosed.then(() => removeEventListener('pagehide', onPageHide))
 }

@@ -6,6 +6,8 @@ import { attachWebSocket, listenWebSocket } from './listen.ts'
 import type { WsAttachOptions, WsDialOptions, WsListenOptions } from './options.ts'
 import { checkedUrl, checkHeaders } from './request.ts'
 
+export { fromWebSocket, type FromWebSocketOptions } from './from-web-socket.ts'
+export type { WebSocketLike } from './message-link.ts'
 export type { WsAttachOptions, WsDialOptions, WsListenOptions } from './options.ts'
 export type { OriginRule } from './origin.ts'
 

@@ -10,15 +10,9 @@ import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
 import { WebSocketLink } from './link.ts'
 import type { WsAttachOptions, WsListenOptions } from './options.ts'
+import { subprotocol } from './subprotocol.ts'
 import { isLoopback, type OriginRule } from './origin.ts'
-import {
-  acceptance,
-  maxHeaderBytes,
-  refusalOf,
-  refuse,
-  subprotocol,
-  type UpgradeTerms,
-} from './upgrade.ts'
+import { acceptance, maxHeaderBytes, refusalOf, refuse, type UpgradeTerms } from './upgrade.ts'
 
 export async function listenWebSocket(
   own: WsListenOptions,

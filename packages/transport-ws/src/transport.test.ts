@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { authority } from '../../../tests/certificates.ts'
 import { ws } from './index.ts'
 
-const capabilities = { refusesDial: true, exclusiveAddress: false, ports: true }
+const capabilities = { refusesDial: true, exclusiveAddress: false, ports: true, holdsBack: true }
 const host = '127.0.0.1'
 
 const plain: TransportKit = {

@@ -8,9 +8,6 @@ import type { Duplex } from 'node:stream'
 import { extensionsOf, tokensOf, wordsOf } from './header-list.ts'
 import { originFault, type OriginTerms } from './origin.ts'
 
-/** The subprotocol of the RPC layer. */
-export const subprotocol = 'callbox.v1'
-
 /** Most bytes of headers that are read, of a request and of an answer. */
 export const maxHeaderBytes: number = 16 * 1024
 

@@ -1,7 +1,8 @@
-// The browser's WebSocket as a link.
-//   in  -> frames of the session; messages of the browser
+// A WebSocket that is not ours as a link: of a browser, of Bun, of Deno, of any library.
+//   in  -> frames of the session; messages of the WebSocket
 //   out -> one binary message per frame; small frames of one turn together, in a BATCH
-// A browser cannot stop reading: while paused, messages wait here. Credit bounds how many can come.
+// Such a WebSocket cannot stop reading: while paused, messages wait here. Credit bounds how many can
+// come.
 
 import {
   batchedBytes,
@@ -13,6 +14,45 @@ import {
   type Peer,
 } from '@callbox/core/internal'
 
+/**
+ * What Callbox needs of a WebSocket. Those of browsers, Bun, Deno, undici and npm `ws` have it. It
+ * must have asked for the subprotocol `callbox.v1`, and for no compression.
+ */
+export interface WebSocketLike {
+  /** Is set to `arraybuffer`. */
+  binaryType: string
+  /** 0 connecting, 1 open, 2 closing, 3 closed. */
+  readonly readyState: number
+  /** Bytes handed over and not sent. */
+  readonly bufferedAmount: number
+  send(message: Uint8Array<ArrayBuffer>): void
+  close(code?: number, reason?: string): void
+  onopen: ((event: never) => unknown) | null
+  onmessage: ((event: never) => unknown) | null
+  onclose: ((event: never) => unknown) | null
+  onerror: ((event: never) => unknown) | null
+}
+
+/** Of the events of such a WebSocket. */
+interface MessageLike {
+  readonly data: unknown
+}
+
+interface CloseLike {
+  readonly wasClean?: boolean
+  readonly code?: number
+}
+
+export interface MessageLinkParts {
+  /** Open. */
+  readonly socket: WebSocketLike
+  readonly peer: Peer
+  /** Largest frame that the peer may send, in bytes. */
+  readonly maxFrame: number
+  /** The client's side may send BATCH frames: there a message costs more than a frame. */
+  readonly role: 'client' | 'server'
+}
+
 /** A browser tells nobody when it has sent: while something is unsent it is asked this often. */
 const pollMs = 4
 const closeTimeoutMs = 1_000
@@ -23,10 +63,11 @@ const batchedFrame = 4 * 1024
 /** The least `maxFrame` that a peer may state: every peer takes so much. */
 const mostBatch = 16 * 1024
 
-export class BrowserLink implements Link {
+export class MessageLink implements Link {
   readonly batches = true
   readonly peer: Peer
-  private readonly socket: WebSocket
+  private readonly socket: WebSocketLike
+  private readonly sendsBatches: boolean
   private readonly maxFrame: number
   private handler: LinkHandler | undefined
   private pending: FrameRange[] = []
@@ -37,23 +78,29 @@ export class BrowserLink implements Link {
   private paused = true
   private state: 'open' | 'closing' | 'closed' = 'open'
   private final: LinkClose | undefined
+  /** The WebSocket has ended; what waits unread is delivered first. */
+  private ended: { readonly clean: boolean; readonly code: number } | undefined
   private reason = ''
   private poll: ReturnType<typeof setTimeout> | undefined
   private closeTimer: ReturnType<typeof setTimeout> | undefined
-  private readonly whenClosed: Promise<void>
+  /** Settles when the link is gone. */
+  readonly whenClosed: Promise<void>
   private onGone: () => void = () => undefined
 
-  /** `socket` is open and gives ArrayBuffers. */
-  constructor(socket: WebSocket, transport: string, maxFrame: number) {
+  constructor({ socket, peer, maxFrame, role }: MessageLinkParts) {
     this.socket = socket
     this.maxFrame = maxFrame
-    this.peer = { transport }
+    this.peer = peer
+    this.sendsBatches = role === 'client'
+    socket.binaryType = 'arraybuffer'
     this.whenClosed = new Promise((resolve) => {
       this.onGone = resolve
     })
-    socket.onmessage = ({ data }: MessageEvent) => this.onMessage(data)
-    socket.onclose = ({ wasClean, code }) =>
-      this.finish(wasClean && code === 1000, code === 1000 ? '' : `closed with ${code}`)
+    socket.onmessage = ({ data }: MessageLike) => this.onMessage(data)
+    socket.onclose = ({ wasClean = true, code = 1006 }: CloseLike) => {
+      this.ended = { clean: wasClean && code === 1000, code }
+      this.afterEnd()
+    }
     // What went wrong a browser does not say; `close` follows.
     socket.onerror = () => undefined
   }
@@ -83,7 +130,7 @@ export class BrowserLink implements Link {
   private sendFrom(frames: readonly FrameRange[], from: number): number {
     let to = from
     let bytes = batchHeader
-    while (this.welcomed && to < frames.length) {
+    while (this.sendsBatches && this.welcomed && to < frames.length) {
       const size = batchedBytes(frames[to]!)
       if (size > batchedFrame || bytes + size > mostBatch) break
       bytes += size
@@ -111,6 +158,13 @@ export class BrowserLink implements Link {
     this.paused = false
     while (!this.paused && this.state !== 'closed' && this.waiting.length > 0)
       this.deliver(this.waiting.shift()!)
+    this.afterEnd()
+  }
+
+  private afterEnd(): void {
+    const { ended } = this
+    if (ended === undefined || (this.waiting.length > 0 && this.state === 'open')) return
+    this.finish(ended.clean, ended.code === 1000 ? '' : `closed with ${ended.code}`)
   }
 
   async close(): Promise<void> {
@@ -124,10 +178,15 @@ export class BrowserLink implements Link {
   }
 
   abort(reason = ''): void {
+    this.giveUp(reason)
+  }
+
+  private giveUp(reason: string, error?: unknown): void {
     if (this.state === 'closed') return
     this.reason ||= reason
+    // First: some tell of the end before `close` returns.
+    this.finish(false, reason, error)
     this.socket.close()
-    this.finish(false, reason)
   }
 
   private onMessage(data: unknown): void {
@@ -143,7 +202,7 @@ export class BrowserLink implements Link {
       this.welcomed = true
       this.handler?.onFrame(new Uint8Array(data), 0, data.byteLength)
     } catch (error) {
-      this.abort(error instanceof Error ? error.message : 'error')
+      this.giveUp(error instanceof Error ? error.message : 'error', error)
     }
   }
 
@@ -157,14 +216,18 @@ export class BrowserLink implements Link {
     }, pollMs)
   }
 
-  private finish(clean: boolean, reason: string): void {
+  private finish(clean: boolean, reason: string, error?: unknown): void {
     if (this.state === 'closed') return
     this.state = 'closed'
     clearTimeout(this.poll)
     clearTimeout(this.closeTimer)
     this.pending = []
     this.waiting = []
-    this.final = { clean, reason: this.reason || reason }
+    this.final = {
+      clean,
+      reason: this.reason || reason,
+      ...(error === undefined ? {} : { error }),
+    }
     this.handler?.onClose(this.final)
     this.onGone()
   }

@@ -1,0 +1,28 @@
+// Callbox over WebSocket on Deno: its own server and client. Chosen by the `deno` condition of the
+// package's exports.
+
+import type { Transport } from '@callbox/core/internal'
+import { listenDeno } from './listen.deno.ts'
+import { nativeTransport } from './native.ts'
+import type { WsListenOptions } from './options.ts'
+
+export { fromWebSocket, type FromWebSocketOptions } from './from-web-socket.ts'
+export type { WebSocketLike } from './message-link.ts'
+export type { OriginRule } from './origin.ts'
+export type { WsListenOptions } from './options.ts'
+
+/** To a server: `ws('wss://game.example/rpc')`. Throws TypeError for a URL that is no WebSocket's. */
+export function ws(url: string | URL): Transport
+/** For a server: a port of its own. */
+export function ws(options: WsListenOptions): Transport
+export function ws(to: string | URL | WsListenOptions): Transport {
+  if (typeof to === 'string' || to instanceof URL) return nativeTransport(new URL(to))
+  if (!Number.isInteger(to.port) || to.port < 0 || to.port > 65_535)
+    throw new RangeError('port must be an integer from 0 to 65535')
+  const name = to.cert === undefined ? 'ws' : 'wss'
+  return {
+    name,
+    target: `${name}://${to.host ?? '*'}:${to.port}${to.path ?? '/'}`,
+    listen: (options) => listenDeno(to, options),
+  }
+}
