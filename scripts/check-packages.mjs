@@ -63,7 +63,8 @@ function checkContents({ tarball }) {
     if (!ours && !allowedDependencies.has(name)) wrong.push(`depends on ${name} [threat P1]`)
     if (/^(workspace|catalog|link|file):/.test(range)) wrong.push(`${name} is ${range}`)
   }
-  if (manifest.scripts !== undefined) wrong.push('has scripts, which an install could run')
+  for (const script of Object.keys(manifest.scripts ?? {}))
+    if (/^(pre|post)|^install$|^prepare/.test(script)) wrong.push(`an install could run ${script}`)
   if (wrong.length > 0) throw new Error(wrong.join('\n'))
 }
 

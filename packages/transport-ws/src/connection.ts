@@ -13,8 +13,8 @@ import {
   WebSocketError,
 } from './opcode.ts'
 import { newMaskKey } from './mask-keys.ts'
-import { Outbox } from './outbox.ts'
-import { Parser, type ParserOptions } from './parser.ts'
+import { Outbox, type OutboxOwner } from './outbox.ts'
+import { Parser, type ParserHandler, type ParserOptions } from './parser.ts'
 import { textOf } from './utf8.ts'
 import { closeFrame, controlFrame } from './writer.ts'
 
@@ -63,10 +63,9 @@ export interface ConnectionParts {
   readonly options: ConnectionOptions
 }
 
-export class Connection {
+/** Thousands may be idle: there are no closures here that each of them would have to hold. */
+export class Connection implements ParserHandler, OutboxOwner {
   readonly outbox: Outbox
-  /** Settles when the socket is gone. */
-  readonly whenClosed: Promise<void>
   private readonly socket: Duplex
   private readonly options: ConnectionOptions
   private readonly parser: Parser
@@ -83,15 +82,14 @@ export class Connection {
   private error: unknown
   private afterClose = 0
   private closeTimer: ReturnType<typeof setTimeout> | undefined
-  private onGone: () => void = () => undefined
+  private closed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
   // Delivery: stopped by the owner, or by a message that is still being worked on.
   private paused = false
   private busy = false
   // Pings.
   private pong: Uint8Array | undefined
   private pongBytes = 0
-  private pings = 0
-  private pingsAt = 0
+  private pings: PingBudget | undefined
   // The message that takes its time.
   private messageTimer: ReturnType<typeof setTimeout> | undefined
   private messagesDone = 0
@@ -100,35 +98,14 @@ export class Connection {
     this.socket = socket
     this.head = head.length > 0 ? head : undefined
     this.options = options
-    this.pings = options.maxPings ?? Infinity
-    this.whenClosed = new Promise((resolve) => {
-      this.onGone = resolve
-    })
-    this.outbox = new Outbox(socket, () => this.onEmpty())
-    this.parser = new Parser(options, {
-      onMessage: (buffer, start, end) => {
-        this.messagesDone += 1
-        if (this.delivers) this.owner!.onMessage(buffer, start, end)
-      },
-      onText: (text) => {
-        this.messagesDone += 1
-        if (this.delivers) this.owner!.onText?.(text)
-      },
-      onCompressed: (payload, isText) => {
-        this.messagesDone += 1
-        if (this.delivers) this.owner!.onCompressed?.(payload, isText)
-      },
-      onControl: (opcode, payload) => this.onControl(opcode, payload),
-    })
-    socket.on('error', (error) => {
-      this.error ??= error
-    })
-    socket.on('close', () => this.onSocketClose())
+    this.outbox = new Outbox(socket, this)
+    this.parser = new Parser(options, this)
+    const known: Known = socket
+    known[connectionOf] = this
+    socket.on('error', onSocketError)
+    socket.on('close', onSocketClose)
     // Without unread bytes the end is told even while paused, so also before `open`.
-    socket.on('end', () => {
-      this.ended = true
-      if (this.owner !== undefined) this.onEnd()
-    })
+    socket.on('end', onSocketEnd)
     socket.pause()
   }
 
@@ -141,12 +118,25 @@ export class Connection {
     if (this.owner !== undefined) throw new Error('a connection is opened once')
     this.owner = owner
     if (this.phase === 'closed') return this.report()
-    this.socket.on('data', (chunk: Buffer) => this.onData(chunk))
+    this.socket.on('data', onSocketData)
     const { head } = this
     this.head = undefined
     if (head !== undefined) this.onData(head)
     if (!this.paused) this.socket.resume()
     if (this.ended) this.onEnd()
+  }
+
+  /** Settles when the socket is gone. */
+  whenClosed(): Promise<void> {
+    if (this.phase === 'closed') return Promise.resolve()
+    if (this.closed === undefined) {
+      let resolve = (): void => undefined
+      const promise = new Promise<void>((settle) => {
+        resolve = settle
+      })
+      this.closed = { promise, resolve }
+    }
+    return this.closed.promise
   }
 
   /** A key for the next frame; undefined on a server. */
@@ -201,7 +191,31 @@ export class Connection {
     }
   }
 
-  private onData(chunk: Uint8Array): void {
+  /** The parser's. */
+  onMessage(buffer: Uint8Array, start: number, end: number): void {
+    this.messagesDone += 1
+    if (this.delivers) this.owner!.onMessage(buffer, start, end)
+  }
+
+  /** The parser's. */
+  onText(text: string): void {
+    this.messagesDone += 1
+    if (this.delivers) this.owner!.onText?.(text)
+  }
+
+  /** The parser's. */
+  onCompressed(payload: Uint8Array, isText: boolean): void {
+    this.messagesDone += 1
+    if (this.delivers) this.owner!.onCompressed?.(payload, isText)
+  }
+
+  /** The socket's. */
+  onError(error: unknown): void {
+    this.error ??= error
+  }
+
+  /** The socket's. */
+  onData(chunk: Uint8Array): void {
     if (this.failed || this.closeReceived) {
       this.afterClose += chunk.length
       if (this.afterClose > maxAfterClose) this.socket.destroy()
@@ -234,7 +248,8 @@ export class Connection {
     }, messageTimeoutMs).unref()
   }
 
-  private onControl(opcode: number, payload: Uint8Array): void {
+  /** The parser's. */
+  onControl(opcode: number, payload: Uint8Array): void {
     if (this.closeReceived || this.phase === 'closed') return
     if (opcode === Opcode.Close) return this.onCloseFrame(payload)
     if (opcode === Opcode.Pong) return this.owner!.onPong?.(payload)
@@ -245,21 +260,13 @@ export class Connection {
   /** Section 5.5.3 allows to answer only the latest ping: pongs must not pile up. */
   private onPing(payload: Uint8Array): void {
     if (this.phase !== 'open') return
-    this.spendPing()
+    const { maxPings } = this.options
+    if (maxPings !== undefined) (this.pings ??= new PingBudget(maxPings)).spend()
     if (this.outbox.blocked || this.pongBytes > maxPongBytes) {
       this.pong = payload
       return
     }
     this.sendPong(payload)
-  }
-
-  private spendPing(): void {
-    const { maxPings } = this.options
-    if (maxPings === undefined) return
-    const now = performance.now()
-    this.pings = Math.min(maxPings, this.pings + (now - this.pingsAt) / 1_000) - 1
-    this.pingsAt = now
-    if (this.pings < 0) throw new WebSocketError(CloseCode.PolicyViolation, 'too many pings')
   }
 
   private sendPong(payload: Uint8Array): void {
@@ -284,7 +291,8 @@ export class Connection {
     this.sendPong(pong)
   }
 
-  private onEmpty(): void {
+  /** The outbox's. */
+  onEmpty(): void {
     this.sendLatePong()
     if (this.phase !== 'closed' && this.owner !== undefined) this.guard(() => this.owner!.onDrain())
   }
@@ -362,8 +370,10 @@ export class Connection {
     this.socket.destroy()
   }
 
-  /** The peer sends no more (TCP FIN). */
-  private onEnd(): void {
+  /** The socket's: the peer sends no more (TCP FIN). */
+  onEnd(): void {
+    this.ended = true
+    if (this.owner === undefined) return
     // It may have said goodbye in what is not parsed yet.
     if (this.phase === 'closed' || this.busy || this.parser.holding) return
     if (!this.closeReceived) this.error ??= new Error('the peer ended without a close frame')
@@ -373,7 +383,8 @@ export class Connection {
     this.waitForClose()
   }
 
-  private onSocketClose(): void {
+  /** The socket's. */
+  onGone(): void {
     if (this.phase === 'closed') return
     this.phase = 'closed'
     clearTimeout(this.closeTimer)
@@ -381,7 +392,7 @@ export class Connection {
     this.parser.stop()
     this.outbox.clear()
     if (this.owner !== undefined) this.report()
-    this.onGone()
+    this.closed?.resolve()
   }
 
   private report(): void {
@@ -389,6 +400,46 @@ export class Connection {
     const wasClean = this.closeSent && this.closeReceived && !this.failed
     this.owner!.onClose({ code, reason, wasClean, error })
   }
+}
+
+/** So many at once, one more each second. */
+class PingBudget {
+  private readonly most: number
+  private left: number
+  private at = performance.now()
+
+  constructor(most: number) {
+    this.most = most
+    this.left = most
+  }
+
+  spend(): void {
+    const now = performance.now()
+    this.left = Math.min(this.most, this.left + (now - this.at) / 1_000) - 1
+    this.at = now
+    if (this.left < 0) throw new WebSocketError(CloseCode.PolicyViolation, 'too many pings')
+  }
+}
+
+/** How a socket finds its connection: one function for all of them listens. */
+const connectionOf: unique symbol = Symbol('callbox.connection')
+
+type Known = Duplex & { [connectionOf]?: Connection }
+
+function onSocketData(this: Known, chunk: Uint8Array): void {
+  this[connectionOf]!.onData(chunk)
+}
+
+function onSocketError(this: Known, error: Error): void {
+  this[connectionOf]!.onError(error)
+}
+
+function onSocketEnd(this: Known): void {
+  this[connectionOf]!.onEnd()
+}
+
+function onSocketClose(this: Known): void {
+  this[connectionOf]!.onGone()
 }
 
 /** Throws WebSocketError for a close frame that section 5.5.1 does not allow. */

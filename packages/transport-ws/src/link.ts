@@ -12,7 +12,7 @@ import {
   type Peer,
 } from '@callbox/core/internal'
 import type { Duplex } from 'node:stream'
-import { Connection, type ConnectionEnd } from './connection.ts'
+import { Connection, type ConnectionEnd, type ConnectionOwner } from './connection.ts'
 import { writeMasked } from './masked.ts'
 import { CloseCode, Opcode } from './opcode.ts'
 import { headerBytesFor, writeFrameHeader } from './writer.ts'
@@ -34,11 +34,12 @@ export interface LinkParts {
   readonly head: Uint8Array
 }
 
-export class WebSocketLink implements Link {
+export class WebSocketLink implements Link, ConnectionOwner {
   readonly batches = true
   readonly peer: Peer
   private readonly role: 'server' | 'client'
   private readonly connection: Connection
+  private handler: LinkHandler | undefined
   private needsDrain = false
   private reason = ''
 
@@ -60,15 +61,25 @@ export class WebSocketLink implements Link {
   }
 
   open(handler: LinkHandler): void {
-    this.connection.open({
-      onMessage: (buffer, start, end) => handler.onFrame(buffer, start, end),
-      onDrain: () => {
-        if (!this.needsDrain) return
-        this.needsDrain = false
-        handler.onDrain()
-      },
-      onClose: (end) => handler.onClose(this.closeOf(end)),
-    })
+    this.handler = handler
+    this.connection.open(this)
+  }
+
+  /** The connection's. */
+  onMessage(buffer: Uint8Array, start: number, end: number): void {
+    this.handler!.onFrame(buffer, start, end)
+  }
+
+  /** The connection's. */
+  onDrain(): void {
+    if (!this.needsDrain) return
+    this.needsDrain = false
+    this.handler!.onDrain()
+  }
+
+  /** The connection's. */
+  onClose(end: ConnectionEnd): void {
+    this.handler!.onClose(this.closeOf(end))
   }
 
   write(buffer: Uint8Array, start: number, end: number): void {
@@ -108,7 +119,7 @@ export class WebSocketLink implements Link {
 
   async close(): Promise<void> {
     this.connection.close(CloseCode.Normal)
-    await this.connection.whenClosed
+    await this.connection.whenClosed()
   }
 
   abort(reason = ''): void {

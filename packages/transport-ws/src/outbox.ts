@@ -22,10 +22,15 @@ interface Slab {
 
 const idleSlabs: Slab[] = []
 
+/** Told when everything has left. */
+export interface OutboxOwner {
+  onEmpty(): void
+}
+
 export class Outbox {
   private readonly socket: Duplex
-  private readonly onEmpty: () => void
-  private chunks: Uint8Array[] = []
+  private readonly owner: OutboxOwner
+  private chunks: Uint8Array[] | undefined
   /** The last chunk as a range that may still grow: frames that lie behind each other. */
   private rangeBuffer: Uint8Array | undefined
   private rangeStart = 0
@@ -33,10 +38,12 @@ export class Outbox {
   private pendingBytes = 0
   private slab: Slab | undefined
   private writing = false
+  /** The callback of writes: made by the first, for an idle connection has none. */
+  private taken: (() => void) | undefined
 
-  constructor(socket: Duplex, onEmpty: () => void) {
+  constructor(socket: Duplex, owner: OutboxOwner) {
     this.socket = socket
-    this.onEmpty = onEmpty
+    this.owner = owner
   }
 
   /** Bytes added and not yet taken by the operating system. */
@@ -102,7 +109,7 @@ export class Outbox {
     if (buffer === undefined) return
     this.rangeBuffer = undefined
     const { rangeStart, rangeEnd } = this
-    this.chunks.push(
+    ;(this.chunks ??= []).push(
       new Uint8Array(buffer.buffer, buffer.byteOffset + rangeStart, rangeEnd - rangeStart),
     )
   }
@@ -122,32 +129,33 @@ export class Outbox {
     if (this.socket.writableEnded || this.socket.destroyed) return this.clear()
     this.closeRange()
     this.releaseSlab()
-    const { chunks, socket, pendingBytes } = this
-    this.chunks = []
+    const { chunks = [], socket, pendingBytes } = this
+    this.chunks = undefined
     this.pendingBytes = 0
     this.writing = true
-    if (chunks.length === 1) socket.write(chunks[0]!, this.onTaken)
+    const taken = (this.taken ??= () => this.onTaken())
+    if (chunks.length === 1) socket.write(chunks[0]!, taken)
     else if (pendingBytes <= joinUpTo && pendingBytes < chunks.length * joinBelow)
-      socket.write(Buffer.concat(chunks, pendingBytes), this.onTaken)
+      socket.write(Buffer.concat(chunks, pendingBytes), taken)
     else {
       socket.cork()
       for (let index = 0; index < chunks.length - 1; index += 1) socket.write(chunks[index]!)
-      socket.write(chunks.at(-1)!, this.onTaken)
+      socket.write(chunks.at(-1)!, taken)
       socket.uncork()
     }
   }
 
-  private readonly onTaken = (): void => {
+  private onTaken(): void {
     if (!this.writing || this.socket.destroyed) return
     this.flush()
     if (this.unsentBytes > 0) return
     this.writing = false
-    this.onEmpty()
+    this.owner.onEmpty()
   }
 
   /** Forgets what has not been written. */
   clear(): void {
-    this.chunks = []
+    this.chunks = undefined
     this.rangeBuffer = undefined
     this.pendingBytes = 0
     this.releaseSlab()

@@ -71,7 +71,7 @@ export class Parser {
   private assembly: Assembly | undefined
   private checker: Utf8Checker | undefined
   // Delivery.
-  private held: Uint8Array[] = []
+  private held: Uint8Array[] | undefined
   private paused = false
   private stopped = false
   private parsing = false
@@ -90,13 +90,13 @@ export class Parser {
 
   /** True while chunks wait for `resume`. */
   get holding(): boolean {
-    return this.held.length > 0
+    return this.held !== undefined
   }
 
   /** Takes a chunk and keeps it. It is changed in place: masked payloads are unmasked where they lie. */
   push(chunk: Uint8Array): void {
     if (this.stopped) return
-    if (this.paused || this.parsing) this.held.push(chunk)
+    if (this.paused || this.parsing) (this.held ??= []).push(chunk)
     else this.parse(chunk)
   }
 
@@ -108,14 +108,18 @@ export class Parser {
   resume(): void {
     if (this.stopped) return
     this.paused = false
-    while (!this.paused && !this.parsing && this.held.length > 0) this.parse(this.held.shift()!)
+    while (!this.paused && !this.parsing && this.held !== undefined) {
+      const chunk = this.held.shift()
+      if (this.held.length === 0) this.held = undefined
+      if (chunk !== undefined) this.parse(chunk)
+    }
   }
 
   /** Forgets what waits and what has begun: nothing is delivered any more. */
   stop(): void {
     this.paused = true
     this.stopped = true
-    this.held = []
+    this.held = undefined
     this.assembly = undefined
     this.control = undefined
   }
@@ -129,7 +133,7 @@ export class Parser {
     } finally {
       this.parsing = false
     }
-    if (at < chunk.length && !this.stopped) this.held.unshift(chunk.subarray(at))
+    if (at < chunk.length && !this.stopped) (this.held ??= []).unshift(chunk.subarray(at))
   }
 
   private readHeader(chunk: Uint8Array, at: number): number {

@@ -1,6 +1,6 @@
 // What users write to accept or to connect a WebSocket without the RPC layer, and what they get.
 
-import type { Agent, IncomingHttpHeaders } from 'node:http'
+import type { Agent } from 'node:http'
 import type { WebSocketExtension } from './extension.ts'
 import type { OriginRule } from './origin.ts'
 import type { TlsOptions } from './request.ts'
@@ -102,8 +102,6 @@ export interface RawWebSocket {
   readonly protocol: string
   /** The agreed extension with its parameters, as in the handshake; empty for none. */
   readonly extensions: string
-  /** Headers of the peer's request, or of its answer. */
-  readonly headers: IncomingHttpHeaders
   /** Bytes handed over and not yet taken by the operating system. */
   readonly bufferedAmount: number
   readonly state: 'open' | 'closing' | 'closed'
@@ -139,8 +137,17 @@ export interface RawLimits {
   readonly closeTimeoutMs: number
 }
 
-/** Every field filled in. Throws RangeError for what is no limit. */
+/** One value for all sockets of a server, which passes the same options each time. */
+const resolved = new WeakMap<RawWebSocketOptions, RawLimits>()
+
+/** Every field filled in, once for each object of options. Throws RangeError for what is no limit. */
 export function limitsOf(options: RawWebSocketOptions): RawLimits {
+  let limits = resolved.get(options)
+  if (limits === undefined) resolved.set(options, (limits = checkedLimits(options)))
+  return limits
+}
+
+function checkedLimits(options: RawWebSocketOptions): RawLimits {
   const {
     maxMessage = 1024 * 1024,
     maxFragments = 1_024,

@@ -4,8 +4,13 @@
 // With an extension both directions are worked through strictly in order: what is behind a message
 // that is being compressed waits for it.
 
-import type { IncomingHttpHeaders } from 'node:http'
-import { Connection, type ConnectionEnd, type ConnectionParts } from './connection.ts'
+import {
+  Connection,
+  type ConnectionEnd,
+  type ConnectionOptions,
+  type ConnectionOwner,
+  type ConnectionParts,
+} from './connection.ts'
 import type { MessageCodec } from './extension.ts'
 import { slabFrame, writeMasked } from './masked.ts'
 import { Bit, CloseCode, isCloseCode, maxControlBytes, Opcode } from './opcode.ts'
@@ -23,7 +28,6 @@ export interface RawSocketParts {
   readonly limits: RawLimits
   readonly protocol: string
   readonly extensions: string
-  readonly headers: IncomingHttpHeaders
   readonly codec: MessageCodec | undefined
 }
 
@@ -33,10 +37,9 @@ interface Waiting {
   readonly bytes: Uint8Array
 }
 
-export class RawSocket implements RawWebSocket {
+export class RawSocket implements RawWebSocket, ConnectionOwner {
   readonly protocol: string
   readonly extensions: string
-  readonly headers: IncomingHttpHeaders
   private readonly connection: Connection
   private readonly limits: RawLimits
   private readonly masks: boolean
@@ -52,16 +55,11 @@ export class RawSocket implements RawWebSocket {
     const { role, limits, codec } = parts
     this.protocol = parts.protocol
     this.extensions = parts.extensions
-    this.headers = parts.headers
     this.limits = limits
     this.masks = role === 'client'
     this.codec = codec
-    const { maxMessage, maxFragments, closeTimeoutMs } = limits
-    const compressed = codec !== undefined
-    this.connection = new Connection({
-      ...parts.connection,
-      options: { role, maxMessage, maxFragments, closeTimeoutMs, text: true, compressed },
-    })
+    const options = optionsOf(limits, role, codec !== undefined)
+    this.connection = new Connection({ ...parts.connection, options })
   }
 
   get bufferedAmount(): number {
@@ -74,17 +72,29 @@ export class RawSocket implements RawWebSocket {
   }
 
   open(handler: RawWebSocketHandler): void {
+    if (this.handler !== undefined) throw new Error('a WebSocket is opened once')
     this.handler = handler
-    this.connection.open({
-      onMessage: (buffer, start, end) =>
-        handler.onMessage(new Uint8Array(buffer.buffer, buffer.byteOffset + start, end - start)),
-      onText: (text) => handler.onMessage(text),
-      onCompressed: (payload, isText) => this.decode(payload, isText),
-      onPing: (payload) => handler.onPing?.(payload),
-      onPong: (payload) => handler.onPong?.(payload),
-      onDrain: () => this.onDrain(),
-      onClose: (end) => this.onClose(end),
-    })
+    this.connection.open(this)
+  }
+
+  /** The connection's. */
+  onMessage(buffer: Uint8Array, start: number, end: number): void {
+    this.handler!.onMessage(new Uint8Array(buffer.buffer, buffer.byteOffset + start, end - start))
+  }
+
+  /** The connection's. */
+  onText(text: string): void {
+    this.handler!.onMessage(text)
+  }
+
+  /** The connection's. */
+  onPing(payload: Uint8Array): void {
+    this.handler!.onPing?.(payload)
+  }
+
+  /** The connection's. */
+  onPong(payload: Uint8Array): void {
+    this.handler!.onPong?.(payload)
   }
 
   send(message: string | Uint8Array): boolean {
@@ -176,7 +186,7 @@ export class RawSocket implements RawWebSocket {
   }
 
   /** A message takes its time; those behind it are not looked at before it is delivered. */
-  private decode(payload: Uint8Array, isText: boolean): void {
+  onCompressed(payload: Uint8Array, isText: boolean): void {
     const { connection } = this
     connection.setBusy(true)
     this.codec!.decode(payload, this.limits.maxMessage, (error, message) => {
@@ -210,7 +220,7 @@ export class RawSocket implements RawWebSocket {
       throw new RangeError(`a reason has at most ${maxControlBytes - 2} bytes`)
     if (this.waiting === undefined) this.connection.close(code, reason)
     else this.closeWith ??= { code, reason }
-    return this.connection.whenClosed
+    return this.connection.whenClosed()
   }
 
   abort(): void {
@@ -229,18 +239,37 @@ export class RawSocket implements RawWebSocket {
     if (this.connection.state !== 'closed') this.connection.outbox.flush()
   }
 
-  private onDrain(): void {
+  /** The connection's. */
+  onDrain(): void {
     if (!this.needsDrain || this.waitingBytes > 0) return
     this.needsDrain = false
     this.handler!.onDrain?.()
   }
 
-  private onClose({ code, reason, wasClean, error }: ConnectionEnd): void {
+  /** The connection's. */
+  onClose({ code, reason, wasClean, error }: ConnectionEnd): void {
     this.waiting = undefined
     this.waitingBytes = 0
     this.codec?.close()
     this.handler!.onClose({ code, reason, wasClean, ...(error === undefined ? {} : { error }) })
   }
+}
+
+/** The last options made: the sockets of one server share them. */
+let shared: { readonly limits: RawLimits; readonly options: ConnectionOptions } | undefined
+
+function optionsOf(
+  limits: RawLimits,
+  role: 'server' | 'client',
+  compressed: boolean,
+): ConnectionOptions {
+  const known = shared?.options
+  if (shared?.limits === limits && known?.role === role && known.compressed === compressed)
+    return known
+  const { maxMessage, maxFragments, closeTimeoutMs } = limits
+  const options = { role, maxMessage, maxFragments, closeTimeoutMs, text: true, compressed }
+  shared = { limits, options }
+  return options
 }
 
 /** Sockets that have something to flush: one entry of the queue of ticks for all of them. */

@@ -35,6 +35,8 @@ export type {
   RawWebSocketOptions,
 } from './raw-options.ts'
 
+const defaults = {}
+
 /**
  * Accepts a WebSocket: called with what `node:http` gives to a listener of `upgrade`. A request that
  * RFC 6455, section 4.2.1, or the options do not allow is answered with the status of HTTP that says
@@ -45,7 +47,7 @@ export function acceptWebSocket(
   request: http.IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  options: AcceptWebSocketOptions = {},
+  options: AcceptWebSocketOptions = defaults,
 ): RawWebSocket | undefined {
   const limits = limitsOf(options)
   const { subprotocols = [], extensions = [], onRefused } = options
@@ -68,7 +70,6 @@ export function acceptWebSocket(
     limits,
     protocol,
     extensions: extension,
-    headers: request.headers,
     codec,
   })
 }
@@ -118,7 +119,7 @@ export function refuseWebSocket(socket: Duplex, status: number, reason: string):
  */
 export async function connectWebSocket(
   url: string | URL,
-  options: ConnectWebSocketOptions = {},
+  options: ConnectWebSocketOptions = defaults,
 ): Promise<RawWebSocket> {
   const to = checkedUrl(url)
   const limits = limitsOf(options)
@@ -166,7 +167,6 @@ function connected(
       limits,
       protocol: answer.headers['sec-websocket-protocol'] ?? '',
       extensions: agreed?.value ?? '',
-      headers: answer.headers,
       codec: agreed?.start(),
     })
   } catch (error) {
