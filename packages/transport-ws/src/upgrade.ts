@@ -182,9 +182,12 @@ export interface OfferedTerms {
 /** What is wrong with the answer to an upgrade of ours (section 4.1), or undefined. */
 export function faultOf(answer: IncomingMessage, offered: OfferedTerms): string | undefined {
   const { headers } = answer
+  // RFC 9110, section 7.8: before HTTP/1.1 there is no Upgrade. The parser of Node takes any version.
+  if (answer.httpVersion !== '1.1') return 'the answer is not HTTP/1.1'
   if (answer.statusCode !== 101)
     return `the server answered ${answer.statusCode ?? '?'} instead of 101`
-  if (!wordsOf(headers.upgrade).includes('websocket'))
+  // A list that holds it among others will not do.
+  if (headers.upgrade?.toLowerCase() !== 'websocket')
     return 'the answer does not upgrade to websocket'
   if (!wordsOf(headers.connection).includes('upgrade'))
     return 'the answer does not say Connection: Upgrade'
