@@ -86,6 +86,8 @@ export class Connection implements ParserHandler, OutboxOwner {
   // Delivery: stopped by the owner, or by a message that is still being worked on.
   private paused = false
   private busy = false
+  // Sending: messages that the owner has taken and is still working on.
+  private sending = false
   // Pings.
   private pong: Uint8Array | undefined
   private pongBytes = 0
@@ -332,15 +334,35 @@ export class Connection implements ParserHandler, OutboxOwner {
     this.closeReceived = true
     this.code = code
     this.reason = reason
-    if (!this.closeSent) this.sendClose(code)
     this.phase = 'closing'
     this.waitForClose()
-    // Section 7.1.1: the server closes first. A client that waits for it gives it the time.
-    if (this.options.role === 'server') this.outbox.end()
-    else this.outbox.flush()
+    if (!this.sending) this.answerClose()
     // What follows is dropped, but read: unread bytes would turn our close frame into a reset.
     this.parser.stop()
     this.socket.resume()
+  }
+
+  /** Section 5.5.1: the answer may wait for what was sent before it. */
+  private answerClose(): void {
+    if (!this.closeSent) this.sendClose(this.code)
+    // Section 7.1.1: the server closes first. A client that waits for it gives it the time.
+    if (this.options.role === 'server' || this.ended) this.outbox.end()
+    else this.outbox.flush()
+  }
+
+  /** While the owner works on messages that it has taken, a close of the peer is not answered. */
+  setSending(sending: boolean): void {
+    this.sending = sending
+    if (!sending && this.answerWaits) this.answerClose()
+  }
+
+  /** Whether frames may still be added: also those that the answer to a close waits for. */
+  get sends(): boolean {
+    return this.phase === 'open' || (this.sending && this.answerWaits)
+  }
+
+  private get answerWaits(): boolean {
+    return this.closeReceived && !this.closeSent && !this.failed && this.phase === 'closing'
   }
 
   /** Section 7.1.7: a rule was broken. */
@@ -376,6 +398,7 @@ export class Connection implements ParserHandler, OutboxOwner {
     if (this.owner === undefined) return
     // It may have said goodbye in what is not parsed yet.
     if (this.phase === 'closed' || this.busy || this.parser.holding) return
+    if (this.sending && this.answerWaits) return
     if (!this.closeReceived) this.error ??= new Error('the peer ended without a close frame')
     this.phase = this.phase === 'open' ? 'closing' : this.phase
     this.outbox.end()

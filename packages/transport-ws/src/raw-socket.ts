@@ -158,12 +158,13 @@ export class RawSocket implements RawWebSocket, ConnectionOwner {
       return
     }
     this.waiting = []
+    this.connection.setSending(true)
     this.encode(codec, opcode, bytes)
   }
 
   private encode(codec: MessageCodec, opcode: number, bytes: Uint8Array): void {
     codec.encode(bytes, (error, payload) => {
-      if (this.connection.state !== 'open') return
+      if (!this.connection.sends) return
       if (error !== undefined) return this.connection.abort(error)
       this.waitingBytes -= bytes.length
       this.writeBytes(opcode | Bit.Rsv1, payload)
@@ -181,6 +182,7 @@ export class RawSocket implements RawWebSocket, ConnectionOwner {
       this.writeBytes(opcode, bytes)
     }
     this.waiting = undefined
+    this.connection.setSending(false)
     const { closeWith } = this
     if (closeWith !== undefined) this.connection.close(closeWith.code, closeWith.reason)
   }
