@@ -3,6 +3,7 @@
 //   conformance  the numbered cases, against real sockets and the raw peer
 //   e2e          the whole stack in one process or several
 //   resume       sessions that lose their links, on the virtual clock and over real sockets
+//   websocket    RFC 6455 and 7692 as raw bytes, and WebSockets that others wrote
 //   processes    faults that need real processes
 //   packages     manifests, documents and rules of the repository itself
 //   browser      the same client in Chromium
@@ -116,6 +117,12 @@ export default defineConfig({
       nodeProject({
         name: 'resume',
         include: ['tests/resume/**/*.test.ts'],
+        group: 1,
+        testTimeout: 60_000,
+      }),
+      nodeProject({
+        name: 'websocket',
+        include: ['tests/websocket/**/*.test.ts'],
         group: 1,
         testTimeout: 60_000,
       }),
