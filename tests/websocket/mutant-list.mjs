@@ -1,0 +1,367 @@
+// Rules of the WebSocket implementation, each broken by a change of one line.
+//   out -> a name, a file of transport-ws/src, a string that is in it once, and what it becomes
+
+const gone = ''
+
+export const mutants = [
+  // Frames.
+  {
+    name: 'RSV3 is allowed',
+    file: 'parser.ts',
+    from: 'if ((first & (Bit.Rsv2 | Bit.Rsv3)) !== 0)',
+    to: 'if ((first & Bit.Rsv2) !== 0)',
+  },
+  {
+    name: 'RSV1 is allowed without an extension',
+    file: 'parser.ts',
+    from: "if (this.options.compressed !== true) throw protocolError('a reserved bit is set')",
+    to: gone,
+  },
+  {
+    name: 'RSV1 is allowed on control frames',
+    file: 'parser.ts',
+    from: "if (isControl(opcode)) throw protocolError('a compressed control frame')",
+    to: gone,
+  },
+  {
+    name: 'RSV1 is allowed on a continuation',
+    file: 'parser.ts',
+    from: "if (opcode === Opcode.Continuation) throw protocolError('RSV1 on a continuation')",
+    to: gone,
+  },
+  {
+    name: 'reserved opcodes are allowed',
+    file: 'parser.ts',
+    from: "if (!isKnown(opcode)) throw protocolError('a reserved opcode')",
+    to: gone,
+  },
+  {
+    name: 'opcode 3 is known',
+    file: 'opcode.ts',
+    from: 'return opcode <= Opcode.Binary ||',
+    to: 'return opcode <= Opcode.Binary + 1 ||',
+  },
+  {
+    name: 'opcode 11 is known',
+    file: 'opcode.ts',
+    from: 'opcode <= Opcode.Pong)',
+    to: 'opcode <= Opcode.Pong + 1)',
+  },
+  {
+    name: 'a server takes frames without a mask',
+    file: 'parser.ts',
+    from: "if (masked !== (this.options.role === 'server'))",
+    to: "if (masked && this.options.role === 'client')",
+  },
+  {
+    name: 'a client takes frames with a mask',
+    file: 'parser.ts',
+    from: "if (masked !== (this.options.role === 'server'))",
+    to: "if (!masked && this.options.role === 'server')",
+  },
+  {
+    name: 'a length with its highest bit set is only too large',
+    file: 'parser.ts',
+    from: 'if (count === 8 && bytes[at + 2]! >= 0x80)',
+    to: 'if (count === 9)',
+  },
+  {
+    name: '125 bytes may have their length in 16 bits',
+    file: 'parser.ts',
+    from: 'if (length < (count === 2 ? 126 : 65_536))',
+    to: 'if (length < (count === 2 ? 125 : 65_536))',
+  },
+  {
+    name: '65,535 bytes may have their length in 64 bits',
+    file: 'parser.ts',
+    from: 'if (length < (count === 2 ? 126 : 65_536))',
+    to: 'if (length < (count === 2 ? 126 : 65_535))',
+  },
+  {
+    name: 'lengths are read as 32 bits with a sign',
+    file: 'parser.ts',
+    from: 'length = length * 256 + bytes[index]!',
+    to: 'length = (length << 8) | bytes[index]!',
+  },
+  {
+    name: 'a piece of a payload is unmasked from the first byte of the key',
+    file: 'parser.ts',
+    from: 'mask(chunk, at, end, this.key, this.got)',
+    to: 'mask(chunk, at, end, this.key)',
+  },
+  {
+    name: 'the key is not turned for a later piece',
+    file: 'mask.ts',
+    from: 'shift === 0 ? key : (key << shift) | (key >>> (32 - shift))',
+    to: 'key',
+  },
+  {
+    name: '126 bytes are sent with their length in 7 bits',
+    file: 'writer.ts',
+    from: 'if (size < 126) bytes[at + 1] = bit | size',
+    to: 'if (size < 127) bytes[at + 1] = bit | size',
+  },
+  {
+    name: '65,536 bytes are sent with their length in 16 bits',
+    file: 'writer.ts',
+    from: 'else if (size < 65_536) {',
+    to: 'else if (size < 65_537) {',
+  },
+  {
+    name: 'all frames of a client have the same key',
+    file: 'mask-keys.ts',
+    from: 'nextAt += 1',
+    to: gone,
+  },
+  // Control frames and fragments.
+  {
+    name: 'control frames may be in fragments',
+    file: 'parser.ts',
+    from: "if ((first & Bit.Fin) === 0) throw protocolError('a fragmented control frame')",
+    to: gone,
+  },
+  {
+    name: 'control frames may announce their length in 16 bits',
+    file: 'parser.ts',
+    from: '(second & 0x7f) > maxControlBytes',
+    to: '(second & 0x7f) > 126',
+  },
+  {
+    name: 'a continuation of nothing is a message',
+    file: 'parser.ts',
+    from: 'if (opcode === Opcode.Continuation && !this.inMessage)',
+    to: 'if (opcode > 15)',
+  },
+  {
+    name: 'a message may begin inside another',
+    file: 'parser.ts',
+    from: 'if (opcode !== Opcode.Continuation && this.inMessage)',
+    to: 'if (opcode > 15)',
+  },
+  {
+    name: 'the last fragment is delivered alone',
+    file: 'parser.ts',
+    from: 'ends && this.got === 0 && this.fin && this.fragments === 1',
+    to: 'ends && this.got === 0 && this.fin',
+  },
+  {
+    name: 'fragments are counted across messages',
+    file: 'parser.ts',
+    from: 'this.fragments = 0',
+    to: gone,
+  },
+  {
+    name: 'one fragment too many is taken',
+    file: 'parser.ts',
+    from: 'if (this.fragments > maxFragments)',
+    to: 'if (this.fragments > maxFragments + 1)',
+  },
+  {
+    name: 'one fragment too few is taken',
+    file: 'parser.ts',
+    from: 'if (this.fragments > maxFragments)',
+    to: 'if (this.fragments >= maxFragments)',
+  },
+  {
+    name: 'the limit of size is one of fragments',
+    file: 'parser.ts',
+    from: 'this.announced += this.size',
+    to: 'this.announced = this.size',
+  },
+  {
+    name: 'a message of the limit is too large',
+    file: 'parser.ts',
+    from: 'if (this.announced > (this.isCompressed',
+    to: 'if (this.announced >= (this.isCompressed',
+  },
+  // Text.
+  {
+    name: 'text is judged when it is whole',
+    file: 'parser.ts',
+    from: 'if (!this.checker.push(chunk, at, end)) throw notText()',
+    to: 'this.checker.push(chunk, at, end)',
+  },
+  {
+    name: 'overlong forms of two bytes',
+    file: 'utf8.ts',
+    from: 'if (byte < 0xc2 || byte > 0xf4) return false',
+    to: 'if (byte < 0xc0 || byte > 0xf4) return false',
+  },
+  {
+    name: 'overlong forms of three bytes',
+    file: 'utf8.ts',
+    from: 'if (byte === 0xe0) this.lower = 0xa0',
+    to: gone,
+  },
+  {
+    name: 'surrogates',
+    file: 'utf8.ts',
+    from: 'if (byte === 0xed) this.upper = 0x9f',
+    to: gone,
+  },
+  {
+    name: 'overlong forms of four bytes',
+    file: 'utf8.ts',
+    from: 'if (byte === 0xf0) this.lower = 0x90',
+    to: gone,
+  },
+  {
+    name: 'code points beyond U+10FFFF',
+    file: 'utf8.ts',
+    from: 'if (byte === 0xf4) this.upper = 0x8f',
+    to: gone,
+  },
+  {
+    name: 'U+FFFD itself is refused',
+    file: 'utf8.ts',
+    from: "if (text.includes('\\uFFFD') && !isUtf8(buffer.subarray(start, end)))",
+    to: "if (text.includes('\\uFFFD'))",
+  },
+  // Closing.
+  {
+    name: 'close code 1015 may be sent',
+    file: 'opcode.ts',
+    from: 'code >= 1000 && code <= 1014',
+    to: 'code >= 1000 && code <= 1015',
+  },
+  {
+    name: 'close code 1004 may be sent',
+    file: 'opcode.ts',
+    from: 'code !== 1004 && ',
+    to: gone,
+  },
+  {
+    name: 'close code 2999 may be sent',
+    file: 'opcode.ts',
+    from: 'if (code >= 3000 && code <= 4999) return true',
+    to: 'if (code >= 2999 && code <= 4999) return true',
+  },
+  {
+    name: 'a close of one byte',
+    file: 'connection.ts',
+    from: "if (payload.length === 1) throw protocolError('a close frame of one byte')",
+    to: gone,
+  },
+  {
+    name: 'a close is answered twice',
+    file: 'connection.ts',
+    from: 'if (!this.closeSent) this.sendClose(this.code)',
+    to: 'this.sendClose(this.code)',
+  },
+  {
+    name: 'the server waits for the client to end the connection',
+    file: 'connection.ts',
+    from: "if (this.options.role === 'server' || this.ended) this.outbox.end()",
+    to: 'if (this.ended) this.outbox.end()',
+  },
+  // The opening handshake.
+  {
+    name: 'any method',
+    file: 'upgrade.ts',
+    from: "if (method !== 'GET')",
+    to: "if (method === 'CONNECT')",
+  },
+  {
+    name: 'HTTP/1.0',
+    file: 'upgrade.ts',
+    from: 'request.httpVersionMinor < 1',
+    to: 'request.httpVersionMinor < 0',
+  },
+  {
+    name: 'two Host headers',
+    file: 'upgrade.ts',
+    from: "if (countOf(request, 'host') !== 1 ||",
+    to: "if (countOf(request, 'host') < 1 ||",
+  },
+  {
+    name: 'a body by its length',
+    file: 'upgrade.ts',
+    from: " || !isNothing(headers['content-length'])",
+    to: gone,
+  },
+  {
+    name: 'a body in chunks',
+    file: 'upgrade.ts',
+    from: "if (headers['transfer-encoding'] !== undefined || ",
+    to: 'if (',
+  },
+  {
+    name: 'version 013',
+    file: 'upgrade.ts',
+    from: "if (headers['sec-websocket-version'] !== '13')",
+    to: "if (Number(headers['sec-websocket-version']) !== 13)",
+  },
+  {
+    name: 'a key without its padding',
+    file: 'upgrade.ts',
+    from: '/^[A-Za-z0-9+/]{22}==$/',
+    to: '/^[A-Za-z0-9+/]{22}=*$/',
+  },
+  {
+    name: 'a subprotocol is not required',
+    file: 'upgrade.ts',
+    from: "if (requireSubprotocol && chosenOf(request, subprotocols) === '')",
+    to: "if (requireSubprotocol && offered === '')",
+  },
+  {
+    name: 'any Accept will do',
+    file: 'upgrade.ts',
+    from: "if (headers['sec-websocket-accept'] !== acceptOf(offered.key))",
+    to: "if (headers['sec-websocket-accept'] === undefined)",
+  },
+  {
+    name: 'a subprotocol that nobody offered',
+    file: 'upgrade.ts',
+    from: 'if (protocol !== undefined && !offered.subprotocols.includes(protocol))',
+    to: "if (protocol === '')",
+  },
+  {
+    name: 'two extensions in an answer',
+    file: 'raw.ts',
+    from: "if (more.length > 0) throw new Error('the server chose more than one extension')",
+    to: gone,
+  },
+  // permessage-deflate.
+  {
+    name: 'a parameter stands twice',
+    file: 'deflate-parameters.ts',
+    from: "if (seen.has(name)) return 'a parameter stands twice'",
+    to: gone,
+  },
+  {
+    name: 'client_max_window_bits without a value in an answer',
+    file: 'deflate-parameters.ts',
+    from: "if (bits === undefined && (value !== undefined || kind === 'answer'))",
+    to: 'if (bits === undefined && value !== undefined)',
+  },
+  {
+    name: 'server_no_context_takeover is not confirmed',
+    file: 'deflate-parameters.ts',
+    from: "...(server.takeover ? [] : ['server_no_context_takeover']),",
+    to: gone,
+  },
+  {
+    name: 'a bomb of one byte over the limit',
+    file: 'deflate.ts',
+    from: 'if (job.bytes <= job.maxMessage) {',
+    to: 'if (job.bytes <= job.maxMessage + 1) {',
+  },
+  {
+    name: 'a context is taken over that may not be',
+    file: 'deflate.ts',
+    from: 'if (!this.direction.takeover) this.close()',
+    to: gone,
+  },
+  {
+    name: 'the window is larger than agreed',
+    file: 'deflate.ts',
+    from: 'zlib.createDeflateRaw({ windowBits: this.direction.windowBits })',
+    to: 'zlib.createDeflateRaw({ windowBits: 15 })',
+  },
+  {
+    name: 'the end of a compressed message is sent',
+    file: 'deflate.ts',
+    from: 'whole.subarray(0, whole.length - tail.length)',
+    to: 'whole',
+  },
+]
