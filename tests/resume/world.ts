@@ -50,6 +50,8 @@ export interface WorldOptions {
   readonly client?: ClientOptions
   readonly server?: Partial<Pick<ServerOptions<[], unknown>, 'limits' | 'authenticate'>>
   readonly seed?: number
+  /** Handlers of `wait` end when their signal fires, and say so. */
+  readonly aborts?: boolean
 }
 
 export async function setUp(options: WorldOptions = {}): Promise<World> {
@@ -98,6 +100,10 @@ export async function setUp(options: WorldOptions = {}): Promise<World> {
   }
 }
 
+function aborted(signal: AbortSignal): Promise<'aborted'> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve('aborted')))
+}
+
 class Gate {
   private waiting: (() => void)[] = []
 
@@ -122,9 +128,12 @@ export function serverOf(
       ran.push(`echo ${text}`)
       return text
     },
-    wait: async (text) => {
+    wait: async (text, { signal }) => {
       ran.push(`wait ${text}`)
-      await gate.pass()
+      const passed = gate.pass()
+      if (options.aborts !== true) await passed
+      else if ((await Promise.race([passed, aborted(signal)])) === 'aborted')
+        ran.push(`aborted ${text}`)
       return text
     },
     again: (text) => {
