@@ -21,6 +21,8 @@ export const world = contract(
     again: unary({ input: Text, output: Text, idempotent: true }),
     count: serverStream({ input: Count, output: Count }),
     sum: clientStream({ input: Count, output: Count }),
+    /** Takes nothing until `release` is called. */
+    idle: clientStream({ input: Count }),
     double: bidi({ input: Count, output: Count }),
     note: event({ input: Text }),
     /** Calls the client back. */
@@ -48,7 +50,7 @@ export interface World {
 
 export interface WorldOptions {
   readonly client?: ClientOptions
-  readonly server?: Partial<Pick<ServerOptions<[], unknown>, 'limits' | 'authenticate'>>
+  readonly server?: Partial<Pick<ServerOptions<[], unknown>, 'limits' | 'authenticate' | 'metrics'>>
   readonly seed?: number
   /** Handlers of `wait` end when their signal fires, and say so. */
   readonly aborts?: boolean
@@ -149,6 +151,9 @@ export function serverOf(
       let sum = 0
       for await (const n of input) sum += n
       return sum
+    },
+    idle: async () => {
+      await gate.pass()
     },
     double: async function* (_, { input }) {
       ran.push('double')

@@ -59,8 +59,10 @@ export class SendQueue {
     }
   }
 
+  /** Nothing of it goes out here any more: whoever stood in it may stand in another. */
   clear(): void {
-    this.singles.clear()
-    this.fragments.clear()
+    for (const queue of [this.singles, this.fragments])
+      for (let outlet = queue.shift(); outlet !== undefined; outlet = queue.shift())
+        outlet.queued = false
   }
 }
