@@ -392,8 +392,10 @@ export class Session implements MemoryMember, ParkedMember, AttachmentOwner {
   }
 
   onSilent(): void {
-    this.lastLink.abort('peer is silent')
+    const { lastLink } = this
+    // First: a link may tell its end at once, and a session loses its link only once.
     this.leaveLink('the peer is silent', false)
+    lastLink.abort('the peer is silent')
   }
 
   sendPing(nonce: Uint8Array): void {
