@@ -14,6 +14,12 @@ const levelCount = 6
 /** What the highest level can tell apart; a longer timeout is put there again when it comes up. */
 const longest = slotCount ** levelCount - 1
 
+/**
+ * A timer that is called so much too late, in milliseconds, says that the process stood still: what
+ * has arrived meanwhile is still to be read, and whoever judges a peer waits for that.
+ */
+export const standstillMs = 500
+
 /** One timeout. Belongs to one wheel while it is armed. */
 export class Timer {
   armed = false

@@ -5,11 +5,13 @@
 
 import type { Clock } from '../base/clock.ts'
 import type { Metrics } from '../base/metrics.ts'
-import { Timer, type Timers } from '../base/timers.ts'
+import { standstillMs, Timer, type Timers } from '../base/timers.ts'
 import { Keepalive, type KeepaliveTerms } from './keepalive.ts'
 import { RoundTrip } from './round-trip.ts'
 
 const nonceBytes = 8
+/** After a standstill of this process: time to read what has come, in milliseconds. */
+const catchUpMs = 1_000
 
 /** Takes a round trip and the least so far, both in milliseconds. */
 export type OnRoundTrip = (roundTripMs: number, leastMs: number) => void
@@ -98,6 +100,8 @@ export class Liveness {
     const now = this.parts.clock.now()
     if (this.suspended) keepalive.heard(now)
     const verdict = keepalive.judge(now)
+    if (verdict === 'dead' && now - this.timer.dueAt > standstillMs)
+      return this.parts.timers.arm(this.timer, catchUpMs)
     if (verdict === 'dead') return this.owner.onSilent()
     if (verdict === 'ping') this.ping(now)
     this.parts.timers.arm(this.timer, keepalive.nextMs(now))

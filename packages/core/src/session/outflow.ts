@@ -7,7 +7,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Limits } from '../base/limits.ts'
 import { Queue } from '../base/queue.ts'
-import { Timer, type Timers } from '../base/timers.ts'
+import { standstillMs, Timer, type Timers } from '../base/timers.ts'
 import type { Frame } from '../frames/fields.ts'
 import type { Link } from '../link/link.ts'
 import type { Ledger } from './ledger.ts'
@@ -260,7 +260,9 @@ export class Outflow implements Outgoing {
 
   private checkProgress(): void {
     if (this.over || this.link === undefined) return
-    const verdict = this.progress.check(this.clock.now(), this)
+    const now = this.clock.now()
+    if (now - this.stallTimer.dueAt > standstillMs) return this.watchProgress()
+    const verdict = this.progress.check(now, this)
     if (verdict === 'unsent') this.owner.onSlow('stallMs', 'no progress within stallMs')
     else if (verdict === 'unacknowledged')
       this.owner.onSlow('stallMs', 'no acknowledgment within stallMs')
