@@ -23,8 +23,15 @@ export class Line {
   dead = false
   /** The server's end does not notice that the line is gone. */
   halfOpen = false
+  /** Neither end hears of the other's. */
+  mute = false
   near: Link | undefined
   far: Link | undefined
+  /** What arrives is kept, and nobody sees it: a process that is stopped. */
+  private readonly held: Record<Way, (() => void)[] | undefined> = {
+    up: undefined,
+    down: undefined,
+  }
 
   /** Both ends lose it. */
   cut(): void {
@@ -38,8 +45,26 @@ export class Line {
     this.cut()
   }
 
+  /** Nothing goes through any more, not even the end. */
   blackhole(): void {
-    this.dead = true
+    this.dead = this.mute = true
+  }
+
+  hold(way: Way): void {
+    this.held[way] ??= []
+  }
+
+  /** Everything that was kept arrives now, in order. */
+  letGo(way: Way): void {
+    const kept = this.held[way] ?? []
+    this.held[way] = undefined
+    for (const arrive of kept) arrive()
+  }
+
+  arrive(way: Way, event: () => void): void {
+    const kept = this.held[way]
+    if (kept === undefined) event()
+    else kept.push(event)
   }
 }
 
@@ -86,6 +111,8 @@ class WatchedLink implements Link {
   private readonly line: Line
   private readonly way: Way
   private readonly transport: Cuttable
+  private handler: LinkHandler | undefined
+  private leaving = false
 
   constructor(inner: Link, line: Line, way: Way, transport: Cuttable) {
     this.inner = inner
@@ -104,17 +131,23 @@ class WatchedLink implements Link {
 
   open(handler: LinkHandler): void {
     const { line, way, transport } = this
+    this.handler = handler
     this.inner.open({
       onFrame: (buffer, start, end) => {
         if (line.dead) return
-        const fate = transport.fate(way, buffer.subarray(start, end), line)
-        if (fate !== 'cut before') handler.onFrame(buffer, start, end)
-        if (fate !== 'pass') line.cut()
+        // `memory()` gives every frame in a buffer of its own: it can be kept.
+        line.arrive(way, () => {
+          const fate = transport.fate(way, buffer.subarray(start, end), line)
+          if (fate !== 'cut before') handler.onFrame(buffer, start, end)
+          if (fate !== 'pass') line.cut()
+        })
       },
       onDrain: () => handler.onDrain(),
       onViolation: (error) => handler.onViolation?.(error),
       onClose: (close) => {
-        if (way === 'down' || !line.halfOpen) handler.onClose(close)
+        if (line.mute && !this.leaving) return
+        this.handler = undefined
+        if (way === 'down' || !line.halfOpen) line.arrive(way, () => handler.onClose(close))
       },
     })
   }
@@ -135,11 +168,18 @@ class WatchedLink implements Link {
     this.inner.resume()
   }
 
-  close(): Promise<void> {
-    return this.inner.close()
+  async close(): Promise<void> {
+    this.leaving = true
+    if (this.line.mute) this.abort()
+    await this.inner.close()
   }
 
-  abort(reason?: string): void {
+  abort(reason = ''): void {
+    this.leaving = true
     this.inner.abort(reason)
+    // The other end was the first to go: this one was never told.
+    const { handler } = this
+    this.handler = undefined
+    handler?.onClose({ clean: false, reason })
   }
 }

@@ -92,6 +92,14 @@ export class RawLink {
     return this.frames.filter(({ type }) => type >= 0x10).length
   }
 
+  pause(): void {
+    this.link.pause()
+  }
+
+  resume(): void {
+    this.link.resume()
+  }
+
   abort(): void {
     this.link.abort('raw')
   }

@@ -5,6 +5,7 @@
 import { createClient, type Client, type ClientOptions } from '@callbox/client'
 import { bidi, clientStream, contract, event, serverStream, unary } from '@callbox/core'
 import { createServer, implement, silent, type Server, type ServerOptions } from '@callbox/server'
+import type { Clock } from '@callbox/core/internal'
 import { VirtualClock } from '@callbox/testing'
 import * as T from 'typebox'
 import { Cuttable } from './cuttable.ts'
@@ -54,6 +55,9 @@ export interface WorldOptions {
   readonly seed?: number
   /** Handlers of `wait` end when their signal fires, and say so. */
   readonly aborts?: boolean
+  /** Default: the world's own. */
+  readonly serverClock?: (clock: VirtualClock) => Clock
+  readonly clientClock?: (clock: VirtualClock) => Clock
 }
 
 export async function setUp(options: WorldOptions = {}): Promise<World> {
@@ -62,9 +66,12 @@ export async function setUp(options: WorldOptions = {}): Promise<World> {
   const ran: string[] = []
   const told: string[] = []
   const gate = new Gate()
-  const server = serverOf(clock, ran, gate, options)
+  const server = serverOf(options.serverClock?.(clock) ?? clock, ran, gate, options)
   await server.listen(transport)
-  const client = createClient({ world }, transport, { clock, ...options.client })
+  const client = createClient({ world }, transport, {
+    clock: options.clientClock?.(clock) ?? clock,
+    ...options.client,
+  })
   client.handle(world, {
     confirm: (text) => {
       ran.push(`confirm ${text}`)
@@ -120,7 +127,7 @@ class Gate {
 }
 
 export function serverOf(
-  clock: VirtualClock,
+  clock: Clock,
   ran: string[],
   gate: Gate = new Gate(),
   options: WorldOptions = {},
