@@ -54,7 +54,7 @@ async function attempt(parts: ConnectParts, signal: Signal): Promise<void> {
   const { options, transport } = parts
   if (transport.dial === undefined)
     throw refused('failed_precondition', `${transport.name} cannot dial`)
-  const auth = await credentialOf(options)
+  const auth = await unlessAborted(credentialOf(options), signal)
   const { limits } = options.runtime
   const link = await transport
     .dial({ signal, maxFrame: limits.maxFrame })
@@ -100,6 +100,26 @@ async function credentialOf(options: ResolvedOptions): Promise<unknown> {
   } catch (error) {
     throw refused('unauthenticated', 'the credential function failed', error)
   }
+}
+
+/** A user's function may take for ever: an attempt that is over does not wait for it. */
+function unlessAborted<T>(work: Promise<T>, signal: Signal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      signal.removeEventListener('abort', onAbort)
+      reject(refused('unavailable', textOf(signal.reason)))
+    }
+    signal.addEventListener('abort', onAbort)
+    const settle = (then: () => void): void => {
+      signal.removeEventListener('abort', onAbort)
+      if (signal.aborted) onAbort()
+      else then()
+    }
+    work.then(
+      (value) => settle(() => resolve(value)),
+      (error: Error) => settle(() => reject(error)),
+    )
+  })
 }
 
 /** Only msgpack was offered. */
