@@ -13,6 +13,9 @@ import { backoffMs } from './backoff.ts'
 import { connect, type Attempt } from './connect.ts'
 import type { ResolvedOptions } from './options.ts'
 
+/** After a lost link the first pause is longer than after a refusal: all clients lose theirs together. */
+const spread = 4
+
 export interface DialerParts {
   readonly options: ResolvedOptions
   readonly transport: Transport
@@ -36,6 +39,8 @@ export class Dialer {
   private readonly owner: DialerOwner
   private attempt: Attempt | undefined
   private failures = 0
+  /** Since when there has been no connection; undefined while there is one. */
+  private awaySince: number | undefined
   private stopped = false
   private readonly timer = new Timer(() => this.now())
 
@@ -48,6 +53,7 @@ export class Dialer {
   now(): void {
     if (this.stopped || this.attempt !== undefined) return
     this.runtime.timers.disarm(this.timer)
+    this.awaySince ??= this.runtime.clock.now()
     this.owner.onDialing()
     const attempt = connect({
       ...this.parts,
@@ -57,6 +63,7 @@ export class Dialer {
         if (this.stopped) return void candidate.close()
         this.owner.onWelcome(candidate, welcome)
         this.failures = 0
+        this.awaySince = undefined
       },
     })
     this.attempt = attempt
@@ -69,7 +76,8 @@ export class Dialer {
   /** Begins an attempt after a pause: `ms`, or what the failures so far call for. */
   after(ms: number | undefined, error: RpcError): void {
     if (this.stopped || this.attempt !== undefined || this.timer.armed) return
-    const pause = ms ?? this.pauseMs()
+    this.awaySince ??= this.runtime.clock.now()
+    const pause = ms ?? this.pauseMs(this.awaySince)
     this.runtime.timers.arm(this.timer, pause)
     this.owner.onWaiting(pause, error)
   }
@@ -102,8 +110,12 @@ export class Dialer {
     this.after(refusal.code === 'protocol' ? maxReconnectMs : undefined, refusal)
   }
 
-  private pauseMs(): number {
+  /** Never above twice the time that has passed: nobody is away much longer than the server was. */
+  private pauseMs(since: number): number {
     const { clock, limits } = this.runtime
-    return backoffMs(this.failures, limits.reconnectMs, limits.maxReconnectMs, clock.random())
+    const least = limits.reconnectMs * spread
+    const longest = Math.min(limits.maxReconnectMs, Math.max(least, 2 * (clock.now() - since)))
+    const first = this.failures === 0 ? least : limits.reconnectMs
+    return backoffMs(this.failures, first, longest, clock.random())
   }
 }

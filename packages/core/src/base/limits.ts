@@ -81,7 +81,10 @@ export interface Limits {
   readonly pingTimeoutMs: number
   /** PINGs of the peer that are free at first; one more each second. */
   readonly pingBurst: number
-  /** First delay of reconnecting, in milliseconds; doubles with each attempt, with full jitter. */
+  /**
+   * First delay of reconnecting, in milliseconds; doubles with each attempt, with full jitter, up to
+   * twice the time that the server has been away. After a lost link the first is four times as long.
+   */
   readonly reconnectMs: number
   /** Longest delay of reconnecting, in milliseconds. */
   readonly maxReconnectMs: number
