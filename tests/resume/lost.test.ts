@@ -236,20 +236,23 @@ test('both rings full, no reader takes anything: acknowledgments flow, both empt
   const { client, clock } = world
   const streams = Array.from({ length: 4 }, () => client.world.count(1_000_000))
   for (const stream of streams) await world.until(stream.next())
-  const uploads = Array.from({ length: 4 }, () => client.world.idle())
-  const sending = uploads.map(async (upload) => {
-    for (let n = 0; n < 10_000; n += 1) await upload.send(n)
-  })
-  for (const each of [...sending, ...uploads]) each.catch(() => undefined)
+  let taken = 0
+  const numbers = async function* (): AsyncGenerator<number> {
+    for (; taken < 100_000; taken += 1) yield taken
+  }
+  const uploads = Array.from({ length: 4 }, () => safe(client.world.idle(numbers())))
   await clock.advance(5_000)
   expect(world.server.inspect().connections[0]!.bytes.ring).toBe(0)
   expect(client.inspect().connection!.bytes.ring).toBe(0)
+  // Each upload has filled its window, and waits.
+  expect(taken).toBeGreaterThan(10_000)
+  expect(taken).toBeLessThan(20_000)
   expect(await world.until(client.world.echo('on'))).toBe('on')
   await clock.advance(60_000)
   expect(world.transport.dials).toBe(1)
   world.release()
+  await world.until(Promise.all(uploads))
   await world.close()
-  await Promise.allSettled(sending)
 })
 
 test('an evicted session: open calls end with session_lost, and the client begins anew [case C100] [threat R5]', async () => {

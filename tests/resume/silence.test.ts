@@ -122,15 +122,16 @@ test('without a session the client only sends events for 5 minutes: the link liv
 
 test('every PING has its PONG, and none is out at the end [case C109]', async () => {
   const world = await setUp()
-  const seen = { [types.ping]: 0, [types.pong]: 0 }
+  let [pings, pongs] = [0, 0]
   await world.until(world.client.world.echo('a'))
   world.transport.fate = (_, frame) => {
-    if (frame[0] === types.ping || frame[0] === types.pong) seen[frame[0]]! += 1
+    if (frame[0] === types.ping) pings += 1
+    if (frame[0] === types.pong) pongs += 1
     return 'pass'
   }
   await world.clock.advance(600_000)
-  expect(seen[types.ping]).toBeGreaterThan(20)
-  expect(seen[types.pong]).toBe(seen[types.ping])
+  expect(pings).toBeGreaterThan(20)
+  expect(pongs).toBe(pings)
   expect(world.transport.dials).toBe(1)
   await world.close()
 })

@@ -7,6 +7,7 @@ import {
   rawFrame,
   rawPing,
   rawRequest,
+  toHex,
   toMsgpack,
   valueOf,
 } from '@callbox/testing/node'
@@ -75,7 +76,7 @@ test('WELCOME gives a session: 16 bytes of id and token, other ones each time [t
     const { raw, id, token } = await hold(world)
     expect([id.length, token.length]).toEqual([16, 16])
     expect(raw.welcome).toMatchObject({ resumed: false, received: 0, session: { graceMs: 30_000 } })
-    seen.add(`${id}`).add(`${token}`)
+    seen.add(toHex(id)).add(toHex(token))
     raw.abort()
   }
   expect(seen.size).toBe(100)
