@@ -20,6 +20,7 @@ import {
   type Startable,
 } from '@callbox/core/internal'
 import { admit, refusalOf, type Admittance } from './admittance.ts'
+import { departed } from './departure.ts'
 import type { ResolvedOptions, Served } from './options.ts'
 import { within } from './within.ts'
 
@@ -36,6 +37,8 @@ export interface DrainOptions {
   readonly graceMs: number
   /** When the client should connect anew; at once if absent. */
   readonly reconnectAfterMs?: number | undefined
+  /** How long a client that has lost its link can come back; as long as the grace if absent. */
+  readonly returnMs?: number | undefined
 }
 
 /** Of the grace: after it, streams that can go on elsewhere are ended. */
@@ -165,15 +168,19 @@ export class ServerConnection implements Connection {
     return (this.closing ??= this.shutDown(options))
   }
 
-  private async shutDown({ graceMs, reconnectAfterMs }: DrainOptions): Promise<void> {
+  private async shutDown(drain: DrainOptions): Promise<void> {
+    const { graceMs, reconnectAfterMs, returnMs = graceMs } = drain
     const { calls } = this
-    const { timers } = this.options.runtime
+    const { clock, timers } = this.options.runtime
+    const from = clock.now()
     const leaving = failure('unavailable', 'the server is shutting down', 'yes')
     const idle = calls.drain(reconnectAfterMs)
     await within(timers, graceMs * resumableShare, idle)
     calls.endResumable(leaving)
     await within(timers, graceMs * (1 - resumableShare), idle)
     calls.endIncoming(leaving)
+    const [endsAt, returnsUntil] = [from + graceMs, from + returnMs]
+    await departed(calls, { clock, timers, endsAt, returnsUntil })
     await calls.session.close()
   }
 }

@@ -133,10 +133,12 @@ class CallboxServer implements Server {
     const { spreadMs = Math.min(mostSpreadMs, graceMs / 5) } = options
     const { clock, timers } = this.options.runtime
     const endsAt = clock.now() + graceMs
-    const told = [...this.connections].map((connection) =>
-      connection.close({ graceMs, reconnectAfterMs: Math.floor(clock.random() * spreadMs) }),
-    )
-    await within(timers, Math.min(acceptMs, graceMs), Promise.all(told))
+    const returnMs = Math.min(acceptMs, graceMs)
+    const told = [...this.connections].map((connection) => {
+      const reconnectAfterMs = Math.floor(clock.random() * spreadMs)
+      return connection.close({ graceMs, reconnectAfterMs, returnMs })
+    })
+    await within(timers, returnMs, Promise.all(told))
     this.shut = true
     await Promise.all([...this.listeners].map((listener) => listener.close()))
     this.listeners.clear()
