@@ -23,6 +23,8 @@ export interface OutflowParts {
   readonly timers: Timers
   readonly limits: Limits
   readonly ledger: Ledger
+  /** Position to begin with. */
+  readonly sent?: number | undefined
 }
 
 export interface OutflowOwner {
@@ -64,7 +66,7 @@ export class Outflow implements Outgoing {
     this.limits = parts.limits
     this.ledger = parts.ledger
     this.owner = owner
-    this.ring = new ReplayRing(parts.limits.replayRing, parts.limits.frameCost)
+    this.ring = new ReplayRing(parts.limits.replayRing, parts.limits.frameCost, parts.sent)
     this.progress = new Progress(parts.limits.stallMs)
   }
 
@@ -89,6 +91,8 @@ export class Outflow implements Outgoing {
     this.link = undefined
     this.timers.disarm(this.stallTimer)
     this.ring.compact()
+    // Its last turn may not be over: what it has written counts all the same.
+    this.ledger.keep(this.ring.bytes)
   }
 
   /** Whether a frame may go to the link now without passing another that waits. */

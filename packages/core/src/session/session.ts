@@ -105,6 +105,8 @@ export interface SessionParts {
   readonly runtime: SessionRuntime
   /** The server's side asks after silence. */
   readonly role: 'client' | 'server'
+  /** Positions to begin with, for tests of the wrap: nobody lives to see 2^32 frames. Default 0. */
+  readonly positions?: { readonly sent: number; readonly received: number } | undefined
 }
 
 type State = 'opening' | 'open' | 'parked' | 'ended'
@@ -145,7 +147,7 @@ export class Session implements MemoryMember, ParkedMember, AttachmentOwner {
   private readonly graceTimer = new Timer(() => this.lose('no link came within the grace'))
 
   constructor(parts: SessionParts, opening: Opening) {
-    const { link, runtime, role } = parts
+    const { link, runtime, role, positions } = parts
     const { clock, timers, limits, memory } = runtime
     this.peer = link.peer
     this.lastLink = link
@@ -156,7 +158,7 @@ export class Session implements MemoryMember, ParkedMember, AttachmentOwner {
     this.opening = opening
     this.ledger = new Ledger(memory)
     this.out = new Outflow(
-      { clock, timers, limits, ledger: this.ledger },
+      { clock, timers, limits, ledger: this.ledger, sent: positions?.sent },
       {
         guarded: (work) => this.guarded(work),
         onFirstOfTurn: () => this.attachment?.liveness.askAfterSilence(),
@@ -164,6 +166,7 @@ export class Session implements MemoryMember, ParkedMember, AttachmentOwner {
         onSlow: (limit, reason) => this.exceed(limit, `slow_consumer: ${reason}`),
       },
     )
+    this.received = positions?.received ?? 0
     this.controls = new TokenBucket(limits.controlBudget, controlPerSecond, clock.now())
     memory.join(this)
     const { metrics } = runtime
