@@ -1,5 +1,6 @@
 import * as net from 'node:net'
 import { afterEach, expect, test } from 'vitest'
+import { everyCut, shapesFor } from './fault-sweep.ts'
 import { createFaultProxy, type FaultProxy, type FaultProxyOptions } from './fault-proxy.ts'
 
 const closers: (() => Promise<void>)[] = []
@@ -92,4 +93,70 @@ test('a target that refuses: whoever connects is reset', async () => {
   const peer = new Peer(proxy.port)
   await expect.poll(() => peer.end).toBe('reset')
   await expect.poll(() => proxy.connections).toEqual([])
+})
+
+test('a direction that loses everything: the other goes on, nobody is told', async () => {
+  const { proxy, peer } = await through()
+  peer.socket.write('a')
+  await expect.poll(() => peer.bytes).toBe(1)
+  proxy.blackhole('up')
+  peer.socket.write(Buffer.alloc(1_000))
+  await expect.poll(() => peer.socket.bytesWritten).toBe(1_001)
+  expect(proxy.connections).toMatchObject([{ upBytes: 1 }])
+  peer.socket.end()
+  await expect.poll(() => peer.socket.writableFinished).toBe(true)
+  expect([peer.bytes, peer.end]).toEqual([1, 'open'])
+})
+
+test('half open: one end is reset, the other is not told', async () => {
+  for (const told of ['near', 'far'] as const) {
+    const { proxy, peer } = await through()
+    peer.socket.write('a')
+    await expect.poll(() => peer.bytes).toBe(1)
+    proxy.halfOpen(told)
+    if (told === 'near') await expect.poll(() => peer.end).toBe('reset')
+    else {
+      peer.socket.write(Buffer.alloc(1_000))
+      await expect.poll(() => peer.socket.bytesWritten).toBe(1_001)
+      expect([peer.bytes, peer.end]).toEqual([1, 'open'])
+      expect(proxy.connections).toHaveLength(1)
+    }
+  }
+})
+
+test('other chunks: one byte at a time, and joined again', async () => {
+  const sizes: number[] = []
+  const { peer } = await through({ up: { chunkBytes: 1 }, down: { delayMs: 30, chunkBytes: 500 } })
+  peer.socket.on('data', (chunk: Buffer) => sizes.push(chunk.length))
+  peer.socket.write(Buffer.alloc(1_000))
+  await expect.poll(() => peer.bytes).toBe(1_000)
+  expect(sizes.length).toBeLessThan(500)
+  peer.socket.end()
+  await expect.poll(() => peer.end).toBe('ended')
+})
+
+test('each connection may have shapes of its own', async () => {
+  const { proxy, peer } = await through({
+    shapesOf: (nth) => (nth === 0 ? { up: { resetAfterBytes: 3 } } : undefined),
+  })
+  peer.socket.write(Buffer.alloc(10))
+  await expect.poll(() => peer.end).toBe('reset')
+  const second = new Peer(proxy.port)
+  closers.push(() => Promise.resolve(void second.socket.destroy()))
+  second.socket.write(Buffer.alloc(10))
+  await expect.poll(() => second.bytes).toBe(10)
+  expect(proxy.accepted).toBe(2)
+})
+
+test('a sweep has every byte of both directions, both ways of cutting in turn', () => {
+  const cuts = everyCut({ up: 3, down: 2 })
+  expect(cuts).toHaveLength(5)
+  expect(cuts.map(shapesFor)).toEqual([
+    { up: { cutAfterBytes: 0 } },
+    { up: { resetAfterBytes: 1 } },
+    { up: { cutAfterBytes: 2 } },
+    { down: { cutAfterBytes: 0 } },
+    { down: { resetAfterBytes: 1 } },
+  ])
+  expect(everyCut({ up: 1, down: 0 }, 1)).toEqual([{ way: 'up', atByte: 0, by: 'reset' }])
 })

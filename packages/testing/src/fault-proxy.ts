@@ -1,4 +1,5 @@
-// A bad network between real sockets: delay, throttle, stall, cut at a byte, reset.
+// A bad network between real sockets: delay, throttle, stall, cut at a byte, reset, half-open links,
+// directions that lose everything, other chunks.
 //   in  -> TCP connections
 //   out -> the same bytes to a target, as late and as far as they are let through
 // Knows nothing of what it carries: TLS and WebSocket go through it as well. It delays bytes, not
@@ -13,6 +14,13 @@ export interface FaultProxyOptions {
   /** Port to listen on, at 127.0.0.1. Default 0: any. */
   readonly port?: number | undefined
   /** From those who connect to the target, and back. */
+  readonly up?: LineShape | undefined
+  readonly down?: LineShape | undefined
+  /** Shapes of one connection, by its number from 0, instead of `up` and `down`. */
+  readonly shapesOf?: ((connection: number) => LineShapes | undefined) | undefined
+}
+
+export interface LineShapes {
   readonly up?: LineShape | undefined
   readonly down?: LineShape | undefined
 }
@@ -35,6 +43,15 @@ export interface FaultProxy {
   /** Ends every connection in order, or resets it. */
   cut(): void
   reset(): void
+  /**
+   * From now on a direction of the connections that there are loses everything, the end too, and
+   * nobody is told; both directions if none is named. Later connections are not touched.
+   */
+  blackhole(way?: 'up' | 'down'): void
+  /** Resets every connection at one end; the other end is not told, and what it sends is lost. */
+  halfOpen(told: 'near' | 'far'): void
+  /** Connections so far. */
+  readonly accepted: number
   /** Ends everything. Settles when the port is free. Idempotent. */
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -44,9 +61,13 @@ export interface FaultProxy {
 export async function createFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
   const shapes = { up: options.up ?? {}, down: options.down ?? {} }
   const lines = new Set<Line>()
+  let accepted = 0
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
     const far = net.connect({ ...options.target, allowHalfOpen: true, noDelay: true })
-    const line: Line = new Line(near, far, shapes, () => lines.delete(line))
+    const own = options.shapesOf?.(accepted)
+    accepted += 1
+    const these = own === undefined ? shapes : { up: own.up ?? {}, down: own.down ?? {} }
+    const line: Line = new Line(near, far, these, () => lines.delete(line))
     lines.add(line)
   })
   await new Promise<void>((resolve, reject) => {
@@ -80,6 +101,11 @@ export async function createFaultProxy(options: FaultProxyOptions): Promise<Faul
     resume: () => each((line) => line.unstall()),
     cut: () => each((line) => line.cut()),
     reset: () => each((line) => line.reset()),
+    blackhole: (way) => each((line) => line.blackhole(way)),
+    halfOpen: (told) => each((line) => line.halfOpen(told)),
+    get accepted() {
+      return accepted
+    },
     close,
     [Symbol.asyncDispose]: close,
   }
@@ -91,6 +117,8 @@ class Line implements ProxiedConnection {
   readonly downward: Shaper
   private readonly near: net.Socket
   private readonly far: net.Socket
+  /** The ends are not told of each other. */
+  private muted = false
 
   constructor(
     near: net.Socket,
@@ -104,7 +132,9 @@ class Line implements ProxiedConnection {
     this.downward = this.shaper(far, near, shapes.down)
     for (const socket of [near, far]) {
       // A target that refuses, a peer that resets: the other side sees a reset.
-      socket.on('error', () => this.reset())
+      socket.on('error', () => {
+        if (!this.muted) this.reset()
+      })
       socket.on('close', () => {
         if (near.destroyed && far.destroyed) {
           this.stop()
@@ -156,6 +186,18 @@ class Line implements ProxiedConnection {
   reset(): void {
     this.stop()
     for (const socket of [this.near, this.far]) if (!socket.destroyed) socket.resetAndDestroy()
+  }
+
+  blackhole(way: 'up' | 'down' | undefined): void {
+    this.muted = true
+    if (way !== 'down') this.upward.lose()
+    if (way !== 'up') this.downward.lose()
+  }
+
+  halfOpen(told: 'near' | 'far'): void {
+    this.blackhole(undefined)
+    if (told === 'near') this.near.resetAndDestroy()
+    else this.far.resetAndDestroy()
   }
 
   private stop(): void {

@@ -4,8 +4,10 @@ export {
   createFaultProxy,
   type FaultProxy,
   type FaultProxyOptions,
+  type LineShapes,
   type ProxiedConnection,
 } from './fault-proxy.ts'
+export { everyCut, shapesFor, type Cut } from './fault-sweep.ts'
 export type { LineShape } from './shaper.ts'
 export { RawServer } from './raw-server.ts'
 export {

@@ -17,6 +17,11 @@ export interface LineShape {
   readonly cutAfterBytes?: number | undefined
   /** After exactly so many bytes both sides see a reset. */
   readonly resetAfterBytes?: number | undefined
+  /**
+   * Bytes leave in pieces of so many, one a turn of the event loop, whatever they came in: 1 splits
+   * everything, a large number joins what arrives within `delayMs`.
+   */
+  readonly chunkBytes?: number | undefined
 }
 
 /** Where the bytes go, and what happens to the source. */
@@ -51,7 +56,9 @@ export class Shaper {
   private stopped = false
   private stalled = false
   private paused = false
+  private lost = false
   private timer: ReturnType<typeof setTimeout> | undefined
+  private next: ReturnType<typeof setImmediate> | undefined
 
   /** `now` in milliseconds. */
   constructor(shape: LineShape, ends: LineEnds, now: () => number = () => performance.now()) {
@@ -65,6 +72,7 @@ export class Shaper {
   }
 
   push(chunk: Uint8Array): void {
+    if (this.lost) return
     const { delayMs = 0, bitsPerSecond = Infinity } = this.shape
     const arrival = this.now()
     for (let at = 0; at < chunk.length; at += sliceBytes) {
@@ -78,6 +86,7 @@ export class Shaper {
   }
 
   finish(): void {
+    if (this.lost) return
     this.ended = true
     this.forward()
   }
@@ -91,10 +100,18 @@ export class Shaper {
     this.forward()
   }
 
+  /** Whatever comes is taken and thrown away, the end too: nobody is told. */
+  lose(): void {
+    this.lost = true
+    this.waiting.length = this.waitingBytes = 0
+    this.pauseWhenFull()
+  }
+
   /** Nothing leaves any more. */
   stop(): void {
     this.stopped = true
     clearTimeout(this.timer)
+    clearImmediate(this.next)
     this.waiting.length = 0
   }
 
@@ -110,20 +127,48 @@ export class Shaper {
 
   private readonly forward = (): void => {
     clearTimeout(this.timer)
+    clearImmediate(this.next)
     const now = this.now()
+    const { chunkBytes = Infinity } = this.shape
     while (!this.stopped && !this.stalled && this.waiting.length > 0) {
-      const { bytes, dueAt } = this.waiting[0]!
+      const { dueAt } = this.waiting[0]!
       if (dueAt > now) {
         this.timer = setTimeout(this.forward, Math.max(1, dueAt - now))
         break
       }
-      this.waiting.shift()
-      this.waitingBytes -= bytes.length
-      this.carry(bytes)
+      const piece = chunkBytes === Infinity ? this.shift() : this.shiftPiece(chunkBytes, now)
+      this.carry(piece)
+      if (chunkBytes !== Infinity && this.waiting.length > 0) {
+        this.next = setImmediate(this.forward)
+        break
+      }
     }
     if (this.stopped) return
     this.pauseWhenFull()
     if (this.ended && this.waiting.length === 0) this.ends.end()
+  }
+
+  private shift(): Uint8Array {
+    const { bytes } = this.waiting.shift()!
+    this.waitingBytes -= bytes.length
+    return bytes
+  }
+
+  /** So many bytes of what is due, from as many chunks as it takes. */
+  private shiftPiece(size: number, now: number): Uint8Array {
+    const parts: Uint8Array[] = []
+    let missing = size
+    while (missing > 0 && this.waiting.length > 0 && this.waiting[0]!.dueAt <= now) {
+      const { bytes, dueAt } = this.waiting[0]!
+      if (bytes.length <= missing) parts.push(this.shift())
+      else {
+        parts.push(bytes.subarray(0, missing))
+        this.waiting[0] = { bytes: bytes.subarray(missing), dueAt }
+        this.waitingBytes -= missing
+      }
+      missing -= parts.at(-1)!.length
+    }
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts)
   }
 
   private carry(bytes: Uint8Array): void {
