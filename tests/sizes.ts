@@ -40,9 +40,62 @@ export const sizesName: SizesName = chosen(typeof process === 'undefined' ? {} :
 
 export const sizes: Sizes = table[sizesName]
 
+/** Of sessions that survive: faults over real sockets and in processes of their own. */
+export interface FaultSizes {
+  /** A recorded conversation is cut at each so-manieth byte; 1: at every one. */
+  readonly cutStep: number
+  /** Cuts at random under load. */
+  readonly randomCuts: number
+  /** Clients of a server that is killed. */
+  readonly killedClients: number
+  /** Rolling restarts of three servers. */
+  readonly rollingRounds: number
+  /** A process that is stopped for long, in milliseconds; its limits are shortened to fit. */
+  readonly stoppedMs: number
+  readonly idleSessions: number
+  /** How long they are idle, in milliseconds. */
+  readonly idleMs: number
+  readonly soakMs: number
+}
+
+const faultTable: Readonly<Record<SizesName, FaultSizes>> = {
+  local: {
+    cutStep: 7,
+    randomCuts: 150,
+    killedClients: 300,
+    rollingRounds: 2,
+    stoppedMs: 5_000,
+    idleSessions: 1_000,
+    idleMs: 3_000,
+    soakMs: 6_000,
+  },
+  ci: {
+    cutStep: 1,
+    randomCuts: 1_000,
+    killedClients: 1_000,
+    rollingRounds: 3,
+    stoppedMs: 5_000,
+    idleSessions: 10_000,
+    idleMs: 60_000,
+    soakMs: 60_000,
+  },
+  nightly: {
+    cutStep: 1,
+    randomCuts: 20_000,
+    killedClients: 5_000,
+    rollingRounds: 20,
+    stoppedMs: 40_000,
+    idleSessions: 10_000,
+    idleMs: 600_000,
+    soakMs: 600_000,
+  },
+}
+
+export const faultSizes: FaultSizes = faultTable[sizesName]
+
 /** One line that says which sizes are used. */
 export function sizesLine(): string {
-  const counts = Object.entries(sizes).map(
+  const counts = Object.entries({ ...sizes, ...faultSizes }).map(
     ([name, count]) => `${name} ${count.toLocaleString('en')}`,
   )
   return `test sizes '${sizesName}' (CALLBOX_SIZES): ${counts.join(', ')}`

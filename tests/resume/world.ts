@@ -180,13 +180,14 @@ export function serverOf(
   return createServer({ services: [service], logger: silent, clock, ...options.server })
 }
 
+export async function numbersOf(items: AsyncIterable<number>): Promise<number[]> {
+  const all: number[] = []
+  for await (const n of items) all.push(n)
+  return all
+}
+
 /** A conversation of every kind of call, and what it must come to, whatever happens to the links. */
 export async function converse({ client }: World): Promise<unknown> {
-  const numbers = async (items: AsyncIterable<number>): Promise<number[]> => {
-    const all: number[] = []
-    for await (const n of items) all.push(n)
-    return all
-  }
   const duplex = async (): Promise<number[]> => {
     const stream = client.world.double()
     const answers: number[] = []
@@ -196,11 +197,11 @@ export async function converse({ client }: World): Promise<unknown> {
       answers.push(value as number)
     }
     stream.end()
-    return [...answers, ...(await numbers(stream))]
+    return [...answers, ...(await numbersOf(stream))]
   }
   return Promise.all([
     client.world.echo('a'),
-    numbers(client.world.count(6)),
+    numbersOf(client.world.count(6)),
     client.world.sum(from([1, 2, 3, 4])),
     duplex(),
     client.world.note('n'),
