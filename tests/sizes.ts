@@ -14,16 +14,41 @@ export interface Sizes {
   readonly fuzzStreams: number
   /** Runs of one property of fast-check. */
   readonly propertyRuns: number
+  /** Opening handshakes, one after the other. */
+  readonly handshakes: number
+  /** Upgrades that are refused. A multiple of 200. */
+  readonly refusedUpgrades: number
+  /** Connections dialed at once beyond a limit. */
+  readonly dials: number
 }
 
 const table: Readonly<Record<SizesName, Sizes>> = {
-  local: { fuzzBodies: 100_000, fuzzFrames: 100_000, fuzzStreams: 10_000, propertyRuns: 500 },
-  ci: { fuzzBodies: 1_000_000, fuzzFrames: 100_000, fuzzStreams: 100_000, propertyRuns: 2_000 },
+  local: {
+    fuzzBodies: 100_000,
+    fuzzFrames: 100_000,
+    fuzzStreams: 10_000,
+    propertyRuns: 500,
+    handshakes: 100,
+    refusedUpgrades: 1_000,
+    dials: 300,
+  },
+  ci: {
+    fuzzBodies: 1_000_000,
+    fuzzFrames: 100_000,
+    fuzzStreams: 100_000,
+    propertyRuns: 2_000,
+    handshakes: 300,
+    refusedUpgrades: 2_000,
+    dials: 600,
+  },
   nightly: {
     fuzzBodies: 10_000_000,
     fuzzFrames: 1_000_000,
     fuzzStreams: 1_000_000,
     propertyRuns: 50_000,
+    handshakes: 1_000,
+    refusedUpgrades: 10_000,
+    dials: 12_000,
   },
 }
 

@@ -56,8 +56,9 @@ async function attempt(parts: ConnectParts, signal: Signal): Promise<void> {
     throw refused('failed_precondition', `${transport.name} cannot dial`)
   const auth = await unlessAborted(credentialOf(options), signal)
   const { limits } = options.runtime
+  const { maxFrame, frameMs, pingBurst, maxFragments } = limits
   const link = await transport
-    .dial({ signal, maxFrame: limits.maxFrame })
+    .dial({ signal, maxFrame, frameMs, pingBurst, maxFragments })
     .catch((error: unknown) => {
       throw refused('unavailable', `cannot connect to ${transport.target}: ${textOf(error)}`, error)
     })

@@ -51,13 +51,18 @@ export { contractOfService, handlersOf, serve, servedMethods } from './handlers/
 export { implement, implementFor } from './handlers/implement.ts'
 export type * from './handlers/types.ts'
 export type * from './handlers/client-types.ts'
+export { FrameWatch } from './link/frame-watch.ts'
+export { Gate, processConnections, type Entrance } from './link/gate.ts'
+export { TokenBucket } from './base/token-bucket.ts'
 export {
   frameRoom,
   type AbortSignalLike,
+  type ArrivalLimit,
   type DialOptions,
   type Link,
   type LinkClose,
   type LinkHandler,
+  type LinkLimits,
   type Listener,
   type ListenOptions,
   type Peer,

@@ -5,7 +5,6 @@
 import {
   ConnectionError,
   FrameType,
-  headerBytes,
   protocolError,
   readHello,
   Session,
@@ -22,9 +21,7 @@ import { contractsOf, ServerConnection } from './connection.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { ResumableSession, Sessions } from './sessions.ts'
 
-/** What a client may send before WELCOME: calls by name, in one frame each, and CANCEL for them. */
-const maxPipelinedCalls = 16
-const maxPipelinedBytes = 64 * 1024
+/** Before WELCOME come calls by name, in one frame each, and CANCEL for them. */
 const named = 0x08
 const end = 0x02
 
@@ -35,13 +32,14 @@ export interface AcceptHooks {
   onGone(connection: ServerConnection | undefined, session: Session): void
 }
 
+/** `elapsedMs`: what the transport's own handshake has taken of `handshakeMs`. */
 export function accept(
   options: ResolvedOptions,
   sessions: Sessions,
-  link: Link,
+  arrived: { readonly link: Link; readonly elapsedMs: number },
   hooks: AcceptHooks,
 ): Session {
-  return new Accept(options, sessions, link, hooks).session
+  return new Accept(options, sessions, arrived, hooks).session
 }
 
 class Accept {
@@ -56,16 +54,23 @@ class Accept {
   private pipelinedCalls = 0
   private over = false
   private readonly timer = new Timer(() =>
-    this.refuse(new ConnectionError('unauthenticated', 'handshakeMs is over')),
+    this.refuse(
+      new ConnectionError('unauthenticated', 'limits.handshakeMs is over', 'handshakeMs'),
+    ),
   )
 
-  constructor(options: ResolvedOptions, sessions: Sessions, link: Link, hooks: AcceptHooks) {
+  constructor(
+    options: ResolvedOptions,
+    sessions: Sessions,
+    { link, elapsedMs }: { readonly link: Link; readonly elapsedMs: number },
+    hooks: AcceptHooks,
+  ) {
     this.options = options
     this.sessions = sessions
     this.link = link
     this.hooks = hooks
     const { timers, limits } = options.runtime
-    timers.arm(this.timer, limits.handshakeMs)
+    timers.arm(this.timer, Math.max(1, limits.handshakeMs - elapsedMs))
     this.session = new Session(
       { link, runtime: options.runtime, role: 'server' },
       {
@@ -102,11 +107,9 @@ class Accept {
     if (!isCall && type !== FrameType.Cancel) throw protocolError('frame before WELCOME')
     if (isCall) this.pipelinedCalls += 1
     this.pipelinedBytes += to - from
-    if (
-      this.pipelinedCalls > maxPipelinedCalls ||
-      this.pipelinedBytes > maxPipelinedBytes + headerBytes
-    )
-      throw protocolError('too much before WELCOME')
+    const { maxPipelinedCalls, maxPipelinedBytes } = this.options.runtime.limits
+    if (this.pipelinedCalls > maxPipelinedCalls) throw tooMuchBeforeWelcome('maxPipelinedCalls')
+    if (this.pipelinedBytes > maxPipelinedBytes) throw tooMuchBeforeWelcome('maxPipelinedBytes')
     // A copy: `slice` of a Buffer of Node is a view.
     this.pipelined.push(new Uint8Array(buffer.subarray(from, to)))
   }
@@ -225,6 +228,10 @@ class Accept {
 
   private report(event: string, fields: Record<string, unknown>): void {
     const { transport, remoteAddress } = this.link.peer
-    this.options.runtime.report('warn', event, { transport, remoteAddress, ...fields })
+    this.options.quiet.report('warn', event, { transport, remoteAddress, ...fields })
   }
+}
+
+function tooMuchBeforeWelcome(limit: 'maxPipelinedCalls' | 'maxPipelinedBytes'): ConnectionError {
+  return new ConnectionError('protocol', `over limits.${limit} before WELCOME`, limit)
 }

@@ -98,6 +98,7 @@ export class ServerConnection implements Connection {
               reason: end.reason,
               ...(end.cause === undefined ? {} : { err: end.cause }),
             })
+          runtime.metrics?.count('connections_closed', end.code)
           admitted.onGone()
         },
       },
@@ -144,7 +145,7 @@ export class ServerConnection implements Connection {
 
   private report(level: 'debug' | 'warn', event: string, fields: Record<string, unknown>): void {
     const { transport, remoteAddress } = this.peer
-    this.options.runtime.report(level, event, { transport, remoteAddress, ...fields })
+    this.options.quiet.report(level, event, { transport, remoteAddress, ...fields })
   }
 
   client<C extends AnyContract>(contract: C): ClientCallsOf<C> {

@@ -27,6 +27,7 @@ import {
 } from '@callbox/core/internal'
 import { validate } from '@callbox/core/validate'
 import { stderrLogger } from './logger.ts'
+import { Quiet } from './quiet.ts'
 
 export interface ServerOptions<S extends readonly Service<never>[], Context> extends ServiceOptions<
   S,
@@ -96,6 +97,8 @@ export interface Served {
 
 export interface ResolvedOptions {
   readonly runtime: Runtime
+  /** For what a peer can cause as often as it likes. */
+  readonly quiet: Quiet
   /** Watched while the server listens: over `limits.maxLagMs` new calls are refused. */
   readonly lag: LagMonitor
   readonly served: Served
@@ -133,6 +136,7 @@ export function resolveOptions(
   const epoch = Buffer.from(clock.randomBytes(8)).toString('hex')
   return {
     runtime,
+    quiet: new Quiet(clock, runtime.report),
     lag,
     served: serveAll(runtime, options.services),
     identity: { name: options.name ?? 'callbox', version: options.version ?? '', epoch },

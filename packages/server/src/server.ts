@@ -5,8 +5,11 @@
 import type { Service } from '@callbox/core'
 import {
   installAmbient,
+  processConnections,
+  type ArrivalLimit,
   type AuthenticateIfNeeded,
   type Link,
+  type Listener,
   type Needs,
   type ServerSnapshot,
   type Session,
@@ -15,6 +18,7 @@ import {
 import { accept } from './accept.ts'
 import { asyncLocalAmbient } from './ambient.ts'
 import type { ServerConnection } from './connection.ts'
+import { descriptorCeiling } from './descriptors.ts'
 import {
   resolveOptions,
   type CloseOptions,
@@ -46,7 +50,9 @@ export function createServer<const S extends readonly Service<never>[], Context 
 
 class CallboxServer implements Server {
   private readonly options: ResolvedOptions
-  private readonly listeners = new Set<ListeningOn>()
+  private readonly listeners = new Set<Listener>()
+  /** Connections that the descriptors of this process allow. */
+  private ceiling = Infinity
   private readonly connections = new Set<ServerConnection>()
   /** Links whose handshake is not through. */
   private readonly arriving = new Set<Session>()
@@ -64,11 +70,20 @@ class CallboxServer implements Server {
   async listen(transport: Transport): Promise<ListeningOn> {
     if (this.closing !== undefined) throw new Error('the server is closed')
     if (transport.listen === undefined) throw new TypeError(`${transport.name} cannot listen`)
-    const { limits, report } = this.options.runtime
+    const { quiet } = this.options
+    const { limits } = this.options.runtime
+    this.heedDescriptors()
+    const { name } = transport
     const listener = await transport.listen({
-      onLink: (link) => this.onLink(link),
-      onError: (error) => report('warn', 'link refused', { transport: transport.name, err: error }),
+      onLink: (link, elapsedMs = 0) => this.onLink(link, elapsedMs),
+      onError: (error) => quiet.report('warn', 'link refused', { transport: name, err: error }),
+      onRefused: (limit) => this.onRefused(name, limit),
+      full: () => this.full(),
       maxFrame: limits.maxFrame,
+      maxFirstFrame: limits.maxHello,
+      frameMs: limits.frameMs,
+      pingBurst: limits.pingBurst,
+      maxFragments: limits.maxFragments,
       handshakeMs: limits.handshakeMs,
       maxConnections: limits.maxConnections,
     })
@@ -77,22 +92,64 @@ class CallboxServer implements Server {
     return listener
   }
 
-  private onLink(link: Link): void {
+  /** Without descriptors connections vanish without a word, theirs and those of others. */
+  private heedDescriptors(): void {
+    const ceiling = descriptorCeiling()
+    if (ceiling === undefined) return
+    this.ceiling = ceiling.connections
+    const { limits, report } = this.options.runtime
+    if (ceiling.connections < limits.maxConnections)
+      report('warn', 'limits.maxConnections is lowered to what descriptors allow', {
+        maxConnections: limits.maxConnections,
+        ...ceiling,
+      })
+  }
+
+  /** Whether somebody else may come in. */
+  private full(): 'maxConnections' | 'maxPreAuth' | undefined {
+    if (processConnections() >= this.ceiling) return 'maxConnections'
+    let arriving = this.arriving.size
+    for (const listener of this.listeners) arriving += listener.arriving ?? 0
+    return arriving >= this.options.runtime.limits.maxPreAuth ? 'maxPreAuth' : undefined
+  }
+
+  private onRefused(transport: string, limit: ArrivalLimit): void {
+    this.options.runtime.metrics?.count('limit_hits', limit)
+    const reason = `over limits.${limit} (${this.options.runtime.limits[limit]})`
+    this.options.quiet.report('warn', 'link refused', { transport, reason })
+  }
+
+  private onLink(link: Link, elapsedMs: number): void {
     if (this.shut) return link.abort('the server is closed')
-    const session = accept(this.options, this.sessions, link, {
-      onReady: (connection) => this.onReady(connection),
-      onResumed: (handshake) => this.arriving.delete(handshake),
-      onGone: (connection, gone) => {
-        this.arriving.delete(gone)
-        if (connection !== undefined) this.connections.delete(connection)
+    // Of transports that do not ask before.
+    if (this.arriving.size >= this.options.runtime.limits.maxPreAuth) {
+      this.onRefused(link.peer.transport, 'maxPreAuth')
+      return link.abort('over limits.maxPreAuth')
+    }
+    const session = accept(
+      this.options,
+      this.sessions,
+      { link, elapsedMs },
+      {
+        onReady: (connection) => this.onReady(connection),
+        onResumed: (handshake) => this.arriving.delete(handshake),
+        onGone: (connection, gone) => {
+          this.arriving.delete(gone)
+          if (connection === undefined) return
+          this.connections.delete(connection)
+          this.options.runtime.metrics?.gauge('connections', this.connections.size)
+        },
       },
-    })
+    )
     if (session.state === 'opening') this.arriving.add(session)
   }
 
   private onReady(connection: ServerConnection): void {
     this.arriving.delete(connection.calls.session)
     this.connections.add(connection)
+    const { metrics } = this.options.runtime
+    metrics?.count('connections_opened', connection.peer.transport)
+    metrics?.gauge('connections', this.connections.size)
     if (this.shut) return void connection.close({ graceMs: 0 })
     this.limitAge(connection)
     try {
@@ -143,6 +200,7 @@ class CallboxServer implements Server {
     await Promise.all([...this.listeners].map((listener) => listener.close()))
     this.listeners.clear()
     this.options.lag.stop()
+    this.options.quiet.flush()
     const leftMs = Math.max(0, endsAt - clock.now())
     await Promise.all([
       ...told,

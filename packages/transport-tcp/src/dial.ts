@@ -28,7 +28,7 @@ export function dialSocket(address: Address, options: DialOptions): Promise<Link
     socket.once('error', onError)
     options.signal.addEventListener('abort', onAbort)
     socket.once(ready, () => {
-      const link = new SocketLink(socket, peerOf(socket, address.kind), options.maxFrame)
+      const link = new SocketLink(socket, peerOf(socket, address.kind), options)
       leave()
       resolve(link)
     })

@@ -1,3 +1,4 @@
+import * as nodeTls from 'node:tls'
 import { RawPeer, RawServer, hex, prefixed } from '@callbox/testing/node'
 import type { Link, LinkClose, Listener, ListenOptions, Transport } from '@callbox/core/internal'
 import { existsSync, mkdtempSync, renameSync, rmSync, statSync } from 'node:fs'
@@ -292,10 +293,113 @@ describe('TLS', () => {
     expect(links).toBe(0)
   })
 
-  test('a peer that does not finish its handshake in time is cut', async () => {
-    const { listener, error } = await listen(tls({ host, port: 0, ...server }), { handshakeMs: 50 })
+  test('a peer that does not finish its handshake in time is cut [threat H4]', async () => {
+    const refused: string[] = []
+    const { listener } = await listen(tls({ host, port: 0, ...server }), {
+      handshakeMs: 50,
+      onRefused: (limit) => refused.push(limit),
+    })
     const peer = await rawTo(listener.port)
     await peer.closed
-    expect(await error).toMatchObject({ code: 'ERR_TLS_HANDSHAKE_TIMEOUT' })
+    await expect.poll(() => refused).toEqual(['handshakeMs'])
+    await expect.poll(() => listener.arriving).toBe(0)
+  })
+
+  test('a link comes with the time that its handshake has taken [threat H4]', async () => {
+    const elapsed: (number | undefined)[] = []
+    const { listener, link } = await listen(tls({ host, port: 0, ...server }), {
+      onLink: (accepting, elapsedMs) => {
+        elapsed.push(elapsedMs)
+        accepting.abort()
+      },
+    })
+    void link
+    const raw = net.connect({ host, port: listener.port })
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    const socket = nodeTls.connect({
+      socket: raw,
+      ca: ca.cert,
+      checkServerIdentity: () => undefined,
+    })
+    socket.on('error', () => undefined).resume()
+    await new Promise((resolve) => socket.once('close', resolve))
+    expect(elapsed).toHaveLength(1)
+    expect(elapsed[0]).toBeGreaterThan(40)
+  })
+})
+
+describe('limits', () => {
+  const frameMs = 50
+
+  test('over maxConnections, or when the owner is full: a reset [threat X1]', async () => {
+    const refused: string[] = []
+    let full: 'maxPreAuth' | undefined
+    let links = 0
+    const { listener } = await listen(tcp({ host, port: 0 }), {
+      onLink: (accepting) => {
+        links += 1
+        heard(accepting)
+      },
+      maxConnections: 2,
+      full: () => full,
+      onRefused: (limit) => refused.push(limit),
+    })
+    // The reset may come before the peer knows that it was connected.
+    const isReset = (): Promise<void> =>
+      rawTo(listener.port).then(
+        ({ closed }) => closed,
+        () => undefined,
+      )
+    await rawTo(listener.port)
+    full = 'maxPreAuth'
+    await isReset()
+    full = undefined
+    const second = await rawTo(listener.port)
+    await isReset()
+    await second.destroy()
+    await expect.poll(() => refused).toEqual(['maxPreAuth', 'maxConnections'])
+    // Once the server has seen the end of the second there is room again.
+    links = 0
+    const another = async (): Promise<number> => {
+      await rawTo(listener.port).catch(() => undefined)
+      return links
+    }
+    await expect.poll(another).toBe(1)
+  })
+
+  test('a frame whose rest is held back costs the link [threat F4]', async () => {
+    const { listener, link } = await listen(tcp({ host, port: 0 }), { frameMs })
+    const peer = await rawTo(listener.port)
+    const end = heard(await link)
+    peer.send(hex('00000006 120000000001 00000006 1200'))
+    expect(await end.close).toMatchObject({
+      clean: false,
+      reason: expect.stringContaining('limits.frameMs'),
+      limit: 'frameMs',
+    })
+    expect(end.frames).toEqual(['120000000001'])
+  })
+
+  test('the first frame of a stranger has a limit of its own, read off its length [threat H8] [threat H9]', async () => {
+    const { listener, link } = await listen(tcp({ host, port: 0 }), { maxFirstFrame: 16_384 })
+    const peer = await rawTo(listener.port)
+    const end = heard(await link)
+    peer.send(hex('00004001'))
+    expect(await end.close).toMatchObject({
+      reason: expect.stringContaining('limits.maxHello (16384)'),
+      limit: 'maxHello',
+    })
+  })
+
+  test('later frames do not', async () => {
+    const { listener, link } = await listen(tcp({ host, port: 0 }), { maxFirstFrame: 16_384 })
+    const peer = await rawTo(listener.port)
+    const end = heard(await link)
+    const long = new Uint8Array(66_560).fill(0x12)
+    peer.send(Buffer.concat([prefixed(long.subarray(0, 16_384)), prefixed(long)]))
+    await expect.poll(() => end.frames.length).toBe(2)
+    expect(end.frames[1]).toHaveLength(2 * 66_560)
+    peer.send(hex('00010401'))
+    expect(await end.close).toMatchObject({ limit: 'maxFrame' })
   })
 })

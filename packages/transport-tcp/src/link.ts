@@ -5,12 +5,15 @@
 // other in one slab leave as one range, without a copy.
 
 import {
+  clockOf,
   ConnectionError,
+  FrameWatch,
   PrefixParser,
   frameRoom,
   type Link,
   type LinkClose,
   type LinkHandler,
+  type LinkLimits,
   type Peer,
 } from '@callbox/core/internal'
 import type { Socket } from 'node:net'
@@ -23,6 +26,13 @@ const copyBelow = 4_096
 /** So little altogether is copied in one piece whatever its parts: a `writev` costs more. */
 const copyAllBelow = 16_384
 
+const clock = clockOf(globalThis)
+
+/** What a link allows its peer; the first frame of a stranger may be less. */
+export interface SocketLimits extends LinkLimits {
+  readonly maxFirstFrame?: number | undefined
+}
+
 interface Range {
   readonly buffer: Uint8Array
   readonly start: number
@@ -33,6 +43,9 @@ export class SocketLink implements Link {
   readonly peer: Peer
   private readonly socket: Socket
   private readonly parser: PrefixParser
+  private readonly watch: FrameWatch
+  /** Frames that have come. */
+  private frames = 0
   private handler: LinkHandler | undefined
   private ranges: Range[] = []
   private pendingBytes = 0
@@ -48,15 +61,18 @@ export class SocketLink implements Link {
   private readonly whenClosed: Promise<void>
   private onGone: () => void = () => undefined
 
-  constructor(socket: Socket, peer: Peer, maxFrame: number) {
+  constructor(socket: Socket, peer: Peer, limits: SocketLimits) {
     this.socket = socket
     this.peer = peer
     this.whenClosed = new Promise((resolve) => {
       this.onGone = resolve
     })
-    this.parser = new PrefixParser(maxFrame, (buffer, start, end) => {
+    const onFrame = (buffer: Uint8Array, start: number, end: number): void => {
+      this.frames += 1
       if (this.state !== 'closed' && !this.deaf) this.handler?.onFrame(buffer, start, end)
-    })
+    }
+    this.parser = new PrefixParser(limits.maxFrame, onFrame, limits.maxFirstFrame)
+    this.watch = new FrameWatch(clock, limits.frameMs, () => this.onLateFrame())
     socket.setNoDelay?.(true)
     // A socket without an error listener ends the process.
     socket.on('error', (error) => this.onError(error))
@@ -73,7 +89,9 @@ export class SocketLink implements Link {
     this.handler = handler
     if (this.state === 'closed') return this.report()
     this.socket.on('data', (chunk: Buffer) => {
-      if (!this.deaf) this.guarded(() => this.parser.push(chunk))
+      if (this.deaf) return
+      this.guarded(() => this.parser.push(chunk))
+      this.watch.after(this.parser.pending, this.frames)
     })
     this.socket.on('drain', () => this.onDrain())
     this.socket.resume()
@@ -130,12 +148,15 @@ export class SocketLink implements Link {
   }
 
   pause(): void {
+    this.watch.suspend()
     this.parser.pause()
     this.socket.pause()
   }
 
   resume(): void {
     this.guarded(() => this.parser.resume())
+    this.watch.resume()
+    this.watch.after(this.parser.pending, this.frames)
     if (this.state === 'closed') return
     this.socket.resume()
     if (this.ended) this.afterEnd()
@@ -182,6 +203,7 @@ export class SocketLink implements Link {
   private onClose(): void {
     if (this.state === 'closed') return
     this.state = 'closed'
+    this.watch.close()
     clearTimeout(this.closeTimer)
     this.ranges = []
     if (this.handler !== undefined) this.report()
@@ -195,8 +217,20 @@ export class SocketLink implements Link {
       clean,
       reason: this.reason || (error === undefined ? '' : textOf(error)),
       ...(error === undefined ? {} : { error }),
+      ...(error instanceof ConnectionError && error.limit !== undefined
+        ? { limit: error.limit }
+        : {}),
     }
     this.handler?.onClose(close)
+  }
+
+  /** The peer holds the rest of a frame back. */
+  private onLateFrame(): void {
+    if (this.deaf || this.state === 'closed') return
+    this.guarded(() => {
+      const reason = 'a frame took longer than limits.frameMs'
+      throw new ConnectionError('resource_exhausted', reason, 'frameMs')
+    })
   }
 
   /** Nothing that the owner or the parser throws may reach the socket's event loop turn. */
@@ -255,5 +289,6 @@ function joined(ranges: readonly Range[], size: number): Uint8Array {
 
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown error'
+  if (error instanceof ConnectionError) return error.reason
   return 'code' in error && typeof error.code === 'string' ? error.code : error.message
 }

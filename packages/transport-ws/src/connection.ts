@@ -27,9 +27,9 @@ export interface ConnectionOptions extends ParserOptions {
   /** How long a close waits for the peer before the socket is destroyed. */
   readonly closeTimeoutMs: number
   /** How long a message may take from its first byte to its last; absent: for ever. */
-  readonly messageTimeoutMs?: number
+  readonly messageTimeoutMs?: number | undefined
   /** Pings in a row that are answered; one more each second. Absent: no limit. */
-  readonly maxPings?: number
+  readonly maxPings?: number | undefined
 }
 
 /** How it ended. */
@@ -245,6 +245,7 @@ export class Connection implements ParserHandler, OutboxOwner {
         new WebSocketError(
           CloseCode.PolicyViolation,
           `a message not complete after ${messageTimeoutMs} ms`,
+          'frameMs',
         ),
       )
     }, messageTimeoutMs).unref()
@@ -440,7 +441,8 @@ class PingBudget {
     const now = performance.now()
     this.left = Math.min(this.most, this.left + (now - this.at) / 1_000) - 1
     this.at = now
-    if (this.left < 0) throw new WebSocketError(CloseCode.PolicyViolation, 'too many pings')
+    if (this.left < 0)
+      throw new WebSocketError(CloseCode.PolicyViolation, 'too many pings', 'pingBurst')
   }
 }
 

@@ -12,7 +12,7 @@ import { subprotocol } from './subprotocol.ts'
 export async function dialWebSocket(
   url: URL,
   own: WsDialOptions,
-  { signal, maxFrame }: DialOptions,
+  options: DialOptions,
 ): Promise<Link> {
   const { headers = {}, servername, ca, cert, key, passphrase, pfx } = own
   const { socket, head, answer } = await upgrade(
@@ -23,7 +23,7 @@ export async function dialWebSocket(
       headers,
       tls: { ca, cert, key, passphrase, pfx, servername },
     },
-    signal,
+    options.signal,
   )
   const fault =
     answer.headers['sec-websocket-extensions'] !== undefined
@@ -39,5 +39,5 @@ export async function dialWebSocket(
   tcp.setNoDelay(true)
   const { remoteAddress, remotePort } = tcp
   const peer = { transport: url.protocol.slice(0, -1), remoteAddress, remotePort }
-  return new WebSocketLink({ socket, role: 'client', peer, maxFrame, head })
+  return new WebSocketLink({ socket, role: 'client', peer, limits: options, head })
 }

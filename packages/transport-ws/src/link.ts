@@ -9,27 +9,24 @@ import {
   type Link,
   type LinkClose,
   type LinkHandler,
+  type LinkLimits,
+  type ListenOptions,
   type Peer,
 } from '@callbox/core/internal'
 import type { Duplex } from 'node:stream'
 import { Connection, type ConnectionEnd, type ConnectionOwner } from './connection.ts'
 import { writeMasked } from './masked.ts'
-import { CloseCode, Opcode } from './opcode.ts'
+import { CloseCode, Opcode, WebSocketError } from './opcode.ts'
 import { headerBytesFor, writeFrameHeader } from './writer.ts'
 
 /** How long a polite close waits for the peer before the socket is destroyed. */
 const closeTimeoutMs = 1_000
-/** A Callbox frame over more WebSocket frames than this is not honest (threat F5). */
-const maxFragments = 128
-const messageTimeoutMs = 30_000
-/** Pings of RFC 6455 at once; one more each second (threat F10). */
-const maxPings = 10
 
 export interface LinkParts {
   readonly socket: Duplex
   readonly role: 'server' | 'client'
   readonly peer: Peer
-  readonly maxFrame: number
+  readonly limits: LinkLimits & Pick<ListenOptions, 'maxFirstFrame'>
   /** Bytes that came with the upgrade. */
   readonly head: Uint8Array
 }
@@ -43,7 +40,7 @@ export class WebSocketLink implements Link, ConnectionOwner {
   private needsDrain = false
   private reason = ''
 
-  constructor({ socket, role, peer, maxFrame, head }: LinkParts) {
+  constructor({ socket, role, peer, limits, head }: LinkParts) {
     this.role = role
     this.peer = peer
     this.connection = new Connection({
@@ -51,11 +48,12 @@ export class WebSocketLink implements Link, ConnectionOwner {
       head,
       options: {
         role,
-        maxMessage: maxFrame,
-        maxFragments,
+        maxMessage: limits.maxFrame,
+        maxFirst: limits.maxFirstFrame,
+        maxFragments: limits.maxFragments ?? Infinity,
         closeTimeoutMs,
-        messageTimeoutMs,
-        maxPings,
+        messageTimeoutMs: limits.frameMs,
+        maxPings: limits.pingBurst,
       },
     })
   }
@@ -133,7 +131,11 @@ export class WebSocketLink implements Link, ConnectionOwner {
     const { reason: own } = this
     const reason =
       own || (error !== undefined ? textOf(error) : wasClean && !usual ? `closed with ${code}` : '')
-    return { clean: wasClean && reason === '', reason, ...(error === undefined ? {} : { error }) }
+    const clean = wasClean && reason === ''
+    if (error === undefined) return { clean, reason }
+    const limit = error instanceof WebSocketError ? error.limit : undefined
+    if (limit === undefined) return { clean, reason, error }
+    return { clean, reason: `over limits.${limit}: ${reason}`, error, limit }
   }
 }
 

@@ -2,7 +2,14 @@
 //   in  -> upgrade requests
 //   out -> links; refusals in the words of HTTP
 
-import type { Listener, ListenOptions, Peer } from '@callbox/core/internal'
+import {
+  clockOf,
+  Gate,
+  type Entrance,
+  type Listener,
+  type ListenOptions,
+  type Peer,
+} from '@callbox/core/internal'
 import * as http from 'node:http'
 import * as https from 'node:https'
 import type { Socket } from 'node:net'
@@ -12,14 +19,33 @@ import { WebSocketLink } from './link.ts'
 import type { WsAttachOptions, WsListenOptions } from './options.ts'
 import { subprotocol } from './subprotocol.ts'
 import { isLoopback, type OriginRule } from './origin.ts'
-import { acceptance, maxHeaderBytes, refusalOf, refuse, type UpgradeTerms } from './upgrade.ts'
+import {
+  acceptance,
+  maxHeaderBytes,
+  refusalOf,
+  refuse,
+  type Refusal,
+  type UpgradeTerms,
+} from './upgrade.ts'
+
+/** Who stands in front of the upgrade. Undefined: it has been refused. */
+type Doorway = (socket: Socket) => Entrance | undefined
+
+const crowded: Refusal = {
+  status: 503,
+  text: 'too many connections',
+  // In seconds.
+  headers: { 'Retry-After': '1' },
+}
 
 export async function listenWebSocket(
   own: WsListenOptions,
   options: ListenOptions,
 ): Promise<Listener> {
   const server = createServer(own, options)
-  const detach = attach(server, own, options)
+  const gate = new Gate(options, clockOf(globalThis))
+  const entrances = watchArrivals(server, gate)
+  const detach = attach(server, own, options, (socket) => entrances.get(keyOf(socket)))
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(
@@ -34,6 +60,9 @@ export async function listenWebSocket(
   let closing: Promise<void> | undefined
   return {
     ...addressOf(server),
+    get arriving() {
+      return gate.arriving
+    },
     close: () =>
       (closing ??= new Promise((resolve) => {
         detach()
@@ -78,7 +107,14 @@ function createServer(own: WsListenOptions, options: ListenOptions): http.Server
 
 /** Takes the upgrades of one path of a server that belongs to somebody else. */
 export function attachWebSocket(own: WsAttachOptions, options: ListenOptions): Promise<Listener> {
-  const detach = attach(own.server, own, options)
+  const gate = new Gate(options, clockOf(globalThis))
+  const detach = attach(own.server, own, options, (socket) => {
+    // How long it took to get here is up to whoever owns the server.
+    const entrance = gate.enter(() => socket.destroy())
+    if (entrance !== undefined) socket.once('close', entrance.leave)
+    else refuse(socket, crowded)
+    return entrance
+  })
   return Promise.resolve({
     ...addressOf(own.server),
     close: () => {
@@ -91,17 +127,44 @@ export function attachWebSocket(own: WsAttachOptions, options: ListenOptions): P
 /** How many Callbox endpoints a server has: the last one refuses what belongs to none. */
 const endpoints = new WeakMap<http.Server, Set<string>>()
 
+/** Counts what a server of our own accepts, from accept on: by the peer's address. */
+function watchArrivals(server: http.Server, gate: Gate): ReadonlyMap<string, Entrance> {
+  const entrances = new Map<string, Entrance>()
+  const secure = server instanceof https.Server
+  server.on('connection', (socket: Socket) => {
+    const entrance = gate.enter(() => socket.destroy())
+    if (entrance === undefined) {
+      socket.on('error', () => undefined)
+      // Inside TLS nothing can be said yet.
+      if (secure) return void socket.resetAndDestroy()
+      return refuse(socket, crowded)
+    }
+    // TLS hands out another socket than the one that was accepted.
+    const peer = keyOf(socket)
+    entrances.set(peer, entrance)
+    socket.on('close', () => {
+      entrance.leave()
+      if (entrances.get(peer) === entrance) entrances.delete(peer)
+    })
+  })
+  return entrances
+}
+
+function keyOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
+}
+
 function attach(
   server: http.Server,
   own: WsListenOptions | WsAttachOptions,
   options: ListenOptions,
+  enter: Doorway,
 ): () => void {
   const { path = '/', origins = 'same-host', trustProxy = 0 } = own
   const paths = endpoints.get(server) ?? new Set<string>()
   endpoints.set(server, paths)
   if (paths.has(path)) throw new Error(`${path} is taken on this server`)
   paths.add(path)
-  let open = 0
   const onUpgrade = (request: http.IncomingMessage, socket: Duplex, head: Buffer): void => {
     // A socket without an error listener ends the process.
     socket.on('error', () => undefined)
@@ -113,26 +176,20 @@ function attach(
         refuse(socket, { status: 404, text: 'no WebSocket here' })
       return
     }
-    const refusal =
-      open >= options.maxConnections
-        ? { status: 503, text: 'too many connections' }
-        : refusalOf(request, termsOf(server, origins))
+    const refusal = refusalOf(request, termsOf(server, origins))
     if (refusal !== undefined) {
       options.onError(new Error(`upgrade refused: ${refusal.text}`))
       return refuse(socket, refusal)
     }
-    open += 1
-    socket.once('close', () => {
-      open -= 1
-    })
-    socket.write(acceptance(request, subprotocol))
     const tcp = socket as Socket
+    const entrance = enter(tcp)
+    if (entrance === undefined) return
+    socket.write(acceptance(request, subprotocol))
     tcp.setTimeout?.(0)
     tcp.setNoDelay?.(true)
     const peer = peerOf(request, tcp, trustProxy)
-    options.onLink(
-      new WebSocketLink({ socket, role: 'server', peer, maxFrame: options.maxFrame, head }),
-    )
+    const link = new WebSocketLink({ socket, role: 'server', peer, limits: options, head })
+    options.onLink(link, entrance.pass())
   }
   server.on('upgrade', onUpgrade)
   return () => {

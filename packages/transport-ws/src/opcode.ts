@@ -1,5 +1,7 @@
 // Opcodes and close codes of RFC 6455, and which are legal where.
 
+import type { Limits } from '@callbox/core/internal'
+
 /** Section 11.8. */
 export const Opcode = {
   Continuation: 0x0,
@@ -48,11 +50,14 @@ export function isCloseCode(code: number): boolean {
 /** A broken rule of RFC 6455: the connection is closed with `code`. */
 export class WebSocketError extends Error {
   readonly code: number
+  /** The limit that was passed, where that is the rule. */
+  readonly limit: keyof Limits | undefined
 
-  constructor(code: number, message: string) {
+  constructor(code: number, message: string, limit?: keyof Limits) {
     super(message)
     this.name = 'WebSocketError'
     this.code = code
+    this.limit = limit
   }
 }
 

@@ -86,26 +86,26 @@ describe('what is legal', () => {
 })
 
 const bad: readonly (readonly [title: string, role: Role, bytes: string, code: number])[] = [
-  ['RSV1 (5.2)', 'client', 'c2 00', 1002],
-  ['RSV2', 'client', 'a2 00', 1002],
+  ['RSV1 (5.2) [threat F8] [threat F14] [threat X11]', 'client', 'c2 00', 1002],
+  ['RSV2 [threat F8]', 'client', 'a2 00', 1002],
   ['RSV3', 'client', '92 00', 1002],
-  ['opcode 3', 'client', '83 00', 1002],
+  ['opcode 3 [threat F8]', 'client', '83 00', 1002],
   ['opcode 7', 'client', '87 00', 1002],
   ['opcode 11', 'client', '8b 00', 1002],
   ['opcode 15', 'client', '8f 00', 1002],
-  ['text, which the RPC layer does not speak', 'client', '81 01 61', 1003],
-  ['a masked frame from a server (5.1)', 'client', '82 81 00000000 aa', 1002],
-  ['an unmasked frame from a client (5.1)', 'server', '82 01 aa', 1002],
-  ['a fragmented ping (5.5)', 'client', '09 00', 1002],
-  ['a ping of 126 bytes (5.5)', 'client', '89 7e 007e', 1002],
+  ['text, which the RPC layer does not speak [threat F12]', 'client', '81 01 61', 1003],
+  ['a masked frame from a server (5.1) [threat F7]', 'client', '82 81 00000000 aa', 1002],
+  ['an unmasked frame from a client (5.1) [threat F7]', 'server', '82 01 aa', 1002],
+  ['a fragmented ping (5.5) [threat F9]', 'client', '09 00', 1002],
+  ['a ping of 126 bytes (5.5) [threat F9]', 'client', '89 7e 007e', 1002],
   ['a close of 126 bytes', 'client', '88 7e 007e', 1002],
   ['16 bits of length for 125 (5.2)', 'client', '82 7e 007d', 1002],
   ['64 bits of length for 65,535', 'client', '82 7f 000000000000ffff', 1002],
-  ['64 bits of length with the highest set', 'client', '82 7f 8000000000000000', 1002],
+  ['64 bits of length with the highest set [threat F2]', 'client', '82 7f 8000000000000000', 1002],
   ['continuation of nothing (5.4)', 'client', '80 01 aa', 1002],
   ['a message inside another (5.4)', 'client', '02 01 aa 82 01 bb', 1002],
-  ['a message over the limit', 'client', '82 7f 0000000000011171', 1009],
-  ['more fragments than allowed', 'client', '02 00 00 00 00 00 00 00 80 00', 1008],
+  ['a message over the limit [threat F1]', 'client', '82 7f 0000000000011171', 1009],
+  ['more fragments than allowed [threat F6]', 'client', '02 00 00 00 00 00 00 00 80 00', 1008],
 ]
 
 describe('what is refused', () => {

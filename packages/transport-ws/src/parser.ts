@@ -35,6 +35,8 @@ export interface ParserOptions {
   readonly role: 'server' | 'client'
   /** Largest message, in bytes. */
   readonly maxMessage: number
+  /** Largest first message, in bytes: its sender is still a stranger. Default `maxMessage`. */
+  readonly maxFirst?: number | undefined
   /** Most frames that one message may be cut into. */
   readonly maxFragments: number
   /** Whether text is spoken; otherwise its first byte is refused with 1003. */
@@ -68,6 +70,8 @@ export class Parser {
   private isCompressed = false
   private fragments = 0
   private announced = 0
+  /** `maxFirst` until the first message is there. */
+  private most: number
   private assembly: Assembly | undefined
   private checker: Utf8Checker | undefined
   // Delivery.
@@ -80,6 +84,7 @@ export class Parser {
     this.options = options
     this.handler = handler
     const { maxMessage } = options
+    this.most = Math.min(options.maxFirst ?? maxMessage, maxMessage)
     this.maxCompressed = maxMessage + Math.ceil(maxMessage / 1024) + 1024
   }
 
@@ -227,14 +232,18 @@ export class Parser {
 
   private checkLimits(): void {
     const { maxMessage, maxFragments } = this.options
+    const { most } = this
     this.announced += this.size
-    if (this.announced > (this.isCompressed ? this.maxCompressed : maxMessage))
-      throw new WebSocketError(CloseCode.TooBig, `message over ${maxMessage} bytes`)
+    if (this.announced > (this.isCompressed ? this.maxCompressed : most)) {
+      const limit = most < maxMessage ? 'maxHello' : 'maxFrame'
+      throw new WebSocketError(CloseCode.TooBig, `message over ${most} bytes`, limit)
+    }
     this.fragments += 1
     if (this.fragments > maxFragments)
       throw new WebSocketError(
         CloseCode.PolicyViolation,
         `message of more than ${maxFragments} frames`,
+        'maxFragments',
       )
   }
 
@@ -279,6 +288,7 @@ export class Parser {
   }
 
   private deliver(buffer: Uint8Array, start: number, end: number): void {
+    this.most = this.options.maxMessage
     if (this.isCompressed) this.handler.onCompressed?.(buffer.subarray(start, end), this.isText)
     else if (this.isText) this.handler.onText?.(textOf(buffer, start, end))
     else this.handler.onMessage(buffer, start, end)

@@ -4,6 +4,8 @@
 // The bytes of an ERROR frame are written and read in `frames/fields.ts`; what of an error may leave
 // the process is decided in `calls/failure.ts`.
 
+import type { Limits } from './limits.ts'
+
 /**
  * Every code, with its number on the wire. 1 to 16 are those of gRPC
  * (https://grpc.io/docs/guides/status-codes/), 32 and up are Callbox's own.
@@ -112,12 +114,15 @@ export class ConnectionError extends Error {
   readonly code: Code
   /** Short, from a fixed vocabulary, safe to send: names a rule or a limit, never payload. */
   readonly reason: string
+  /** The limit that was passed, where that is what ended it. */
+  readonly limit: keyof Limits | undefined
 
-  constructor(code: Code, reason: string) {
+  constructor(code: Code, reason: string, limit?: keyof Limits) {
     super(`[${code}] ${reason}`)
     this.name = 'ConnectionError'
     this.code = code
     this.reason = reason
+    this.limit = limit
   }
 }
 

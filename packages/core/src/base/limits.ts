@@ -10,6 +10,12 @@ export interface Limits {
   readonly maxFrame: number
   /** Largest HELLO, in bytes. */
   readonly maxHello: number
+  /** Calls that a client may send behind HELLO, before it has been let in. */
+  readonly maxPipelinedCalls: number
+  /** Bytes of those calls together. */
+  readonly maxPipelinedBytes: number
+  /** WebSocket frames into which the peer may cut one message. */
+  readonly maxFragments: number
   /** Deepest nesting of a payload. */
   readonly maxDepth: number
   /** Containers, keys and values of one payload, counted together. */
@@ -102,8 +108,10 @@ export interface Limits {
   readonly lagMs: number
   /** Milliseconds that one attempt to connect may take, handshake included. */
   readonly connectMs: number
-  /** Connections of one listener at once. */
+  /** Connections of one listener at once. A server stays below 0.8 of the descriptor limit, too. */
   readonly maxConnections: number
+  /** Connections of a server that are not authenticated yet. */
+  readonly maxPreAuth: number
 }
 
 export type LimitsPreset = 'internet' | 'internal' | 'game' | 'fast'
@@ -123,6 +131,9 @@ const internet: Limits = Object.freeze({
   maxMessage: 4 * MiB,
   maxFrame: 65 * KiB,
   maxHello: 16 * KiB,
+  maxPipelinedCalls: 16,
+  maxPipelinedBytes: 64 * KiB,
+  maxFragments: 128,
   maxDepth: 64,
   maxNodes: 262_144,
   maxKeys: 32_768,
@@ -164,6 +175,7 @@ const internet: Limits = Object.freeze({
   lagMs: 1_000,
   connectMs: 10_000,
   maxConnections: 10_000,
+  maxPreAuth: 1_000,
 })
 
 const presets: Readonly<Record<LimitsPreset, Partial<Limits>>> = {

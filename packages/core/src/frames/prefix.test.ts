@@ -126,7 +126,7 @@ describe('lengths that cannot be', () => {
     const { parser } = parserWithFrames()
     parser.push(hex('00 01 04 00'))
     expect(parser.pending).toBe(true)
-    const over = new ConnectionError('protocol', 'frame over maxFrame')
+    const over = new ConnectionError('protocol', 'frame over limits.maxFrame (66560)', 'maxFrame')
     expect(() => parserWithFrames().parser.push(hex('00 01 04 01'))).toThrow(over)
   })
 
@@ -138,7 +138,7 @@ describe('lengths that cannot be', () => {
   ])('%s is refused at byte 4 [case C11]', (_, bytes) => {
     const { parser } = parserWithFrames()
     for (const byte of hex(bytes).slice(0, 3)) parser.push(Uint8Array.of(byte))
-    expect(() => parser.push(hex(bytes).slice(3))).toThrow('frame over maxFrame')
+    expect(() => parser.push(hex(bytes).slice(3))).toThrow('frame over limits.maxFrame')
   })
 
   test('a frame that was announced costs what has come of it, not what was announced [case C6]', () => {
@@ -187,7 +187,7 @@ describe('pause', () => {
     parser.pause()
     parser.push(hex('ffffffff'))
     expect(frames).toEqual([])
-    expect(() => parser.resume()).toThrow('frame over maxFrame')
+    expect(() => parser.resume()).toThrow('frame over limits.maxFrame')
   })
 
   test('a throw of onFrame reaches whoever pushed', () => {

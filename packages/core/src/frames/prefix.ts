@@ -4,7 +4,7 @@
 // The length is compared on its four bytes, before any byte of the frame is kept: `GET ` reads as
 // 1.2 GB and a TLS hello as 369 MB, so a stranger is refused at byte 4.
 
-import { protocolError } from '../base/errors.ts'
+import { ConnectionError, protocolError } from '../base/errors.ts'
 import { headerBytes, readU32 } from './frame.ts'
 
 /** Bytes of the prefix. */
@@ -12,6 +12,7 @@ export const prefixBytes = 4
 
 export class PrefixParser {
   private readonly maxFrame: number
+  private most: number
   private readonly onFrame: (buffer: Uint8Array, start: number, end: number) => void
   private readonly prefix = new Uint8Array(prefixBytes)
   private prefixLength = 0
@@ -24,9 +25,17 @@ export class PrefixParser {
   paused = false
   private parsing = false
 
-  /** `maxFrame` in bytes. `onFrame` borrows its range until it returns. */
-  constructor(maxFrame: number, onFrame: (buffer: Uint8Array, start: number, end: number) => void) {
+  /**
+   * `maxFrame` in bytes; `maxFirst` holds for the first frame instead. `onFrame` borrows its range
+   * until it returns.
+   */
+  constructor(
+    maxFrame: number,
+    onFrame: (buffer: Uint8Array, start: number, end: number) => void,
+    maxFirst: number = maxFrame,
+  ) {
     this.maxFrame = maxFrame
+    this.most = Math.min(maxFirst, maxFrame)
     this.onFrame = onFrame
   }
 
@@ -90,9 +99,15 @@ export class PrefixParser {
   }
 
   private check(size: number): number {
-    if (size > this.maxFrame) throw protocolError('frame over maxFrame')
+    if (size > this.most) throw this.tooLong()
     if (size < headerBytes) throw protocolError('frame shorter than its header')
+    this.most = this.maxFrame
     return size
+  }
+
+  private tooLong(): ConnectionError {
+    const limit = this.most < this.maxFrame ? 'maxHello' : 'maxFrame'
+    return new ConnectionError('protocol', `frame over limits.${limit} (${this.most})`, limit)
   }
 
   private begin(size: number, chunk: Uint8Array, at: number): number {

@@ -5,6 +5,7 @@
 // Knows nothing of what a frame means.
 
 import type { ConnectionError } from '../base/errors.ts'
+import type { Limits } from '../base/limits.ts'
 
 /**
  * Bytes in front of every frame handed to `Link.write` that belong to the link while it sends:
@@ -33,6 +34,8 @@ export interface LinkClose {
   /** Safe to log; never payload. */
   readonly reason: string
   readonly error?: unknown
+  /** The limit that the peer was over, where that is why. */
+  readonly limit?: keyof Limits | undefined
 }
 
 /** What a link tells its owner. A link never calls after `onClose`. */
@@ -82,11 +85,21 @@ export interface Link {
   abort(reason?: string): void
 }
 
-export interface DialOptions {
-  /** Aborts the attempt. */
-  readonly signal: AbortSignalLike
+/** What a link allows its peer, in either role. What is absent is not limited. */
+export interface LinkLimits {
   /** Largest frame that the peer may send, header included, in bytes. */
   readonly maxFrame: number
+  /** Milliseconds within which a frame whose first byte has come must be complete. */
+  readonly frameMs?: number | undefined
+  /** Pings of the transport's own (WebSocket) that are free at first; one more each second. */
+  readonly pingBurst?: number | undefined
+  /** Pieces (WebSocket frames) into which the peer may cut one frame. */
+  readonly maxFragments?: number | undefined
+}
+
+export interface DialOptions extends LinkLimits {
+  /** Aborts the attempt. */
+  readonly signal: AbortSignalLike
 }
 
 /** The part of AbortSignal that core needs, so that it depends on no DOM types. */
@@ -97,17 +110,27 @@ export interface AbortSignalLike {
   removeEventListener(type: 'abort', listener: () => void): void
 }
 
-export interface ListenOptions {
-  /** Takes every new link. The link delivers nothing until it is opened. */
-  onLink(link: Link): void
+/** Limits that are reached before there is a link. */
+export type ArrivalLimit = 'maxConnections' | 'maxPreAuth' | 'handshakeMs'
+
+export interface ListenOptions extends LinkLimits {
+  /**
+   * Takes every new link. The link delivers nothing until it is opened. `elapsedMs`: milliseconds
+   * since the connection was accepted, spent on handshakes of the transport's own (default 0).
+   */
+  onLink(link: Link, elapsedMs?: number): void
   /** Something failed that belongs to no link: a refused handshake, an accept error. Safe to log. */
   onError(error: unknown): void
-  /** Largest frame that a peer may send, header included, in bytes. */
-  readonly maxFrame: number
+  /** Largest first frame that a peer may send, in bytes: it is still a stranger. */
+  readonly maxFirstFrame?: number | undefined
   /** Milliseconds from accept until the transport's own handshake (TLS, HTTP upgrade) must be done. */
   readonly handshakeMs: number
   /** Links that may be open at once; over it a transport refuses in its own words. */
   readonly maxConnections: number
+  /** Asked at each accept: a limit of the owner's own that lets nobody else in now. */
+  readonly full?: (() => 'maxConnections' | 'maxPreAuth' | undefined) | undefined
+  /** A connection was refused for a limit. Without this, `onError` is told. */
+  readonly onRefused?: ((limit: ArrivalLimit) => void) | undefined
 }
 
 export interface Listener {
@@ -115,6 +138,8 @@ export interface Listener {
   readonly address: string
   /** The port in use, also when 0 was asked for. 0 for unix sockets. */
   readonly port: number
+  /** Connections whose handshake of the transport's own is not through. */
+  readonly arriving?: number
   /** Stops accepting. Links live on. Settles when the address is free again. Idempotent. */
   close(): Promise<void>
 }

@@ -3,7 +3,7 @@
 //   out -> frames; checked terms; method ids
 // Pure. Who waits for whom, and for how long, is up to client and server.
 
-import { protocolError } from '../base/errors.ts'
+import { ConnectionError, protocolError } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import { decodeValue, encodeValue } from '../codec/msgpack.ts'
 import { contractHash, methodHash } from '../contract/fingerprint.ts'
@@ -126,7 +126,8 @@ export function readHello(
   limits: Limits,
 ): HelloTerms {
   const at = parseHello(buffer, start, end)
-  if (end - start > limits.maxHello) throw protocolError('HELLO over maxHello')
+  if (end - start > limits.maxHello)
+    throw new ConnectionError('protocol', 'HELLO over limits.maxHello', 'maxHello')
   const map = decodeMap(buffer, at, end, limits)
   const client = isMap(map['client']) ? map['client'] : {}
   return {

@@ -279,7 +279,8 @@ export class Session implements MemoryMember, ParkedMember, AttachmentOwner {
 
   private accept(buffer: Uint8Array, start: number, end: number): void {
     if (end - start < headerBytes) throw protocolError('frame shorter than its header')
-    if (end - start > this.limits.maxFrame) throw protocolError('frame over maxFrame')
+    if (end - start > this.limits.maxFrame)
+      throw new ConnectionError('protocol', 'frame over limits.maxFrame', 'maxFrame')
     const type = buffer[start]!
     const known = checkHeader(type, buffer[start + 1]!)
     if (this.state === 'opening') return this.opening?.onFrame(buffer, start, end)
@@ -351,13 +352,15 @@ export class Session implements MemoryMember, ParkedMember, AttachmentOwner {
 
   /** An abuse budget of the peer is used up. */
   calm(limit: keyof Limits): ConnectionError {
-    this.runtime.metrics?.count('limit_hits', limit)
-    return new ConnectionError('resource_exhausted', `calm: ${limit} is used up`)
+    return new ConnectionError('resource_exhausted', `calm: ${limit} is used up`, limit)
   }
 
   private exceed(limit: keyof Limits, reason: string): void {
-    this.runtime.metrics?.count('limit_hits', limit)
-    this.fail(new ConnectionError('resource_exhausted', reason))
+    this.fail(new ConnectionError('resource_exhausted', reason, limit))
+  }
+
+  private countHit(limit: keyof Limits | undefined): void {
+    if (limit !== undefined) this.runtime.metrics?.count('limit_hits', limit)
   }
 
   private oweAck(bytes: number): void {
@@ -589,6 +592,7 @@ export class Session implements MemoryMember, ParkedMember, AttachmentOwner {
   /** Ends the session because a rule was broken, here or there, and says so to the peer. */
   fail(error: ConnectionError, cause?: unknown, details: Record<string, unknown> = {}): void {
     if (this.state === 'ended') return
+    this.countHit(error.limit)
     this.sendGoAway(error.code, { reason: error.reason, ...details })
     this.end({
       code: error.code,
@@ -605,6 +609,7 @@ export class Session implements MemoryMember, ParkedMember, AttachmentOwner {
   }
 
   onLinkClose(close: LinkClose): void {
+    if (this.state !== 'ended') this.countHit(close.limit)
     const reason = close.reason === '' ? 'the link was lost' : `the link was lost: ${close.reason}`
     this.leaveLink(reason, close.clean, close.error)
   }
