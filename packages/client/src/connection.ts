@@ -75,7 +75,7 @@ export class ClientConnection implements CallStarter, DialerOwner {
       return call.fail(
         new RpcError(
           'resource_exhausted',
-          `more calls wait than maxQueuedCalls (${maxQueuedCalls})`,
+          `more calls wait than limits.maxQueuedCalls (${maxQueuedCalls})`,
           { processed: 'no' },
         ),
       )

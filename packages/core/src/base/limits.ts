@@ -71,6 +71,8 @@ export interface Limits {
    * 0: never.
    */
   readonly maxConnectionAgeMs: number
+  /** Milliseconds that a stream of this side may wait for credit that does not come. 0: for ever. */
+  readonly streamStallMs: number
   /** Received bytes after which an acknowledgment is sent at once. */
   readonly ackBytes: number
   /** Milliseconds that an owed acknowledgment may wait. */
@@ -157,6 +159,7 @@ const internet: Limits = Object.freeze({
   sessionGraceMs: 30_000,
   parkedBudget: 64 * MiB,
   maxConnectionAgeMs: 0,
+  streamStallMs: 0,
   ackBytes: 64 * KiB,
   ackMs: 100,
   callTimeoutMs: 30_000,
@@ -201,6 +204,7 @@ const ranges: Partial<Record<keyof Limits, readonly [number, number]>> = {
   receiveBudget: [0, 2 ** 31 - 1],
   sessionGraceMs: [0, 2 ** 31 - 1],
   maxConnectionAgeMs: [0, 2 ** 31 - 1],
+  streamStallMs: [0, 2 ** 31 - 1],
   // A slot cannot be promised that does not exist, and ids are counted below 2^30.
   maxCalls: [1, 2 ** 20],
 }

@@ -32,6 +32,7 @@ import type { Received } from './reader.ts'
 import type { Runtime } from './runtime.ts'
 import { Slots } from './slots.ts'
 import type { ConnectionSnapshot } from './snapshot.ts'
+import { StallWatch } from './stall-watch.ts'
 import { CallTable, isAhead } from './table.ts'
 import { WindowTuner } from './tuner.ts'
 import type { WriterTerms } from './writer.ts'
@@ -89,6 +90,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   /** Calls that wait for the link, without an id so far. */
   private readonly transmitting = new Set<OutgoingCall>()
   private readonly slotHolders = new Roster<IncomingCall>()
+  private readonly stalls: StallWatch<IncomingCall>
   private readonly endListeners = new Set<() => void>()
   private creditViolations = 0
   private state: 'open' | 'draining' | 'drained' | 'ended' = 'open'
@@ -113,6 +115,10 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     this.resets = new TokenBucket(limits.resetBudget, resetsPerSecond, clock.now())
     const readyBytes = (): number => this.session.readyBytes
     this.admission = new Admission({ clock, timers, limits, ledger, readyBytes })
+    const { streamStallMs } = limits
+    const onStalled = (call: IncomingCall): void => this.onStalled(call)
+    const running = (): readonly IncomingCall[] => this.slotHolders.all()
+    this.stalls = new StallWatch({ clock, timers, streamStallMs }, running, onStalled)
     ledger.onHeldReleased = () => this.onRelease()
   }
 
@@ -291,6 +297,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     const call = new IncomingCall(this, id, method!)
     this.table.open(id, call)
     this.slotHolders.add(call)
+    this.stalls.begin()
     this.judge(call, call.onRequest(buffer, flags, fields, end))
   }
 
@@ -361,7 +368,8 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     const call = this.table.find(id, this.runtime.limits.frameCost)
     if (call === undefined) return
     if (call instanceof OutgoingCall) return call.onCancel()
-    this.spendReset()
+    // Whoever has had an item has paid for the call: leaving a loop is no abuse.
+    if (!call.answering) this.spendReset()
     const code = codeOf(buffer[start + headerBytes]!) ?? 'cancelled'
     call.onCancel(new RpcError(code, 'the caller gave the call up', { processed: 'yes' }))
   }
@@ -420,6 +428,12 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     const text = 'credit violated'
     if (call instanceof IncomingCall) this.giveUp(call, failure('flow_control', text, 'yes'))
     else call.abandon(new RpcError('flow_control', text, { processed: 'yes' }))
+  }
+
+  /** The caller takes nothing more, and holds its slot. */
+  private onStalled(call: IncomingCall): void {
+    this.runtime.metrics?.count('limit_hits', 'streamStallMs')
+    call.giveUpAnswer('resource_exhausted', 'no credit within limits.streamStallMs')
   }
 
   /** The caller has spoiled its call. */
@@ -484,6 +498,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   onEnd(end: SessionEnd): void {
     this.state = 'ended'
     this.admission.close()
+    this.stalls.close()
     const back: Startable[] = []
     const calls = [...this.table.values(), ...this.transmitting]
     this.table.clear()

@@ -152,7 +152,7 @@ export class Events implements Outlet, WindowOwner {
       return event.fail(
         local(
           'resource_exhausted',
-          `more events wait than maxQueuedCalls (${runtime.limits.maxQueuedCalls})`,
+          `more events wait than limits.maxQueuedCalls (${runtime.limits.maxQueuedCalls})`,
         ),
       )
     this.waiting.push(event)

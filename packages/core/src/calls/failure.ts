@@ -78,7 +78,7 @@ function refusalOfData(
   }
   try {
     if (encodeValue(data).length > runtime.limits.maxErrorData)
-      return `data of error '${tag}' is over maxErrorData (${runtime.limits.maxErrorData} bytes)`
+      return `data of error '${tag}' is over limits.maxErrorData (${runtime.limits.maxErrorData} bytes)`
   } catch {
     return `data of error '${tag}' does not encode`
   }

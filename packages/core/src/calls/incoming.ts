@@ -112,6 +112,8 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner, RosterMe
   private closed = false
   private running = false
   private answerGone = false
+  /** Its time is this side's, not its caller's. */
+  private capped = false
   private timer: Timer | undefined
 
   constructor(calls: ServingChannel, id: number, method: ServedMethod) {
@@ -322,9 +324,14 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner, RosterMe
   outlast(): void {
     this.holding = true
     this.calls.session.ledger.hold(this.charge)
+    this.limitTime()
+  }
+
+  private limitTime(): void {
     const { clock, timers, limits } = this.calls.runtime
     const unary = !this.method.streamsIn && !this.method.streamsOut
     const longest = unary ? clock.now() + limits.maxCallMs : Infinity
+    this.capped ||= longest < this.deadlineAt
     this.deadlineAt = Math.min(this.deadlineAt, longest)
     if (this.deadlineAt === Infinity || this.closed) return
     this.timer ??= new Timer(() => this.expire())
@@ -340,6 +347,8 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner, RosterMe
     this.holding = false
     metrics?.observe('call_ms', clock.now() - this.startedAt, this.method.name)
     this.release()
+    // The answer may wait for credit that does not come: no slot is held for ever.
+    if (!this.answerGone) this.limitTime()
   }
 
   private stopTimer(): void {
@@ -441,9 +450,28 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner, RosterMe
   // Ending
 
   private expire(): void {
-    const error = new RpcError('deadline_exceeded', 'the deadline has passed', { processed: 'yes' })
-    this.end(failure('deadline_exceeded', 'the deadline has passed', 'yes'))
-    this.abort(error)
+    if (this.capped) this.calls.runtime.metrics?.count('limit_hits', 'maxCallMs')
+    const text = this.capped ? 'over limits.maxCallMs' : 'the deadline has passed'
+    this.giveUpAnswer('deadline_exceeded', text)
+  }
+
+  /** Something of its answer has gone to the caller. */
+  get answering(): boolean {
+    return this.writer?.begun ?? false
+  }
+
+  /** Credit that is left while something waits for more of it; undefined if nothing does. */
+  get stuckCredit(): number | undefined {
+    const { writer } = this
+    if (writer === undefined || writer.length === 0 || !this.calls.session.ready) return undefined
+    return writer.available
+  }
+
+  /** Ends the call whatever is on its way, also an answer that waits for credit. */
+  giveUpAnswer(code: 'deadline_exceeded' | 'resource_exhausted', text: string): void {
+    if (!this.answerGone) this.decided = false
+    this.end(failure(code, text, 'yes'))
+    this.abort(new RpcError(code, text, { processed: 'yes' }))
   }
 
   /** The session is over. */

@@ -15,6 +15,9 @@ const resetKey = ':reset'
 /** Characters of a reset's reason: more says nothing more. */
 const maxReason = 200
 
+/** Longest key, in characters. */
+const longestKey = 64
+
 export const noMetadata: Metadata = Object.freeze(Object.create(null) as Metadata)
 
 /** What a META map of the peer says. */
@@ -42,8 +45,7 @@ export function writeMetadata(
   for (const [key, value] of Object.entries(user ?? {})) {
     // With `exactOptionalPropertyTypes` off, `{ trace: undefined }` compiles.
     if (value === undefined) continue
-    if (!/^[a-z0-9-]+$/.test(key))
-      throw refused('invalid_argument', 'a metadata key must match [a-z0-9-]+')
+    if (!isKey(key)) throw refused('invalid_argument', 'a metadata key must match [a-z0-9-]{1,64}')
     if (typeof value !== 'string' && !(value instanceof Uint8Array))
       throw refused('invalid_argument', `metadata '${key}' is neither text nor bytes`)
     map[key] = value
@@ -52,14 +54,14 @@ export function writeMetadata(
   if (entries > limits.maxMetaEntries)
     throw refused(
       'resource_exhausted',
-      `metadata has more entries than maxMetaEntries (${limits.maxMetaEntries})`,
+      `metadata has more entries than limits.maxMetaEntries (${limits.maxMetaEntries})`,
     )
   if (reset !== undefined) map[resetKey] = reset.slice(0, maxReason)
   if (cursor !== undefined) map[cursorKey] = cursor
   else if (entries === 0) return undefined
   const bytes = encodeValue(map)
   if (bytes.length > limits.maxMeta)
-    throw refused('resource_exhausted', `metadata is over maxMeta (${limits.maxMeta} bytes)`)
+    throw refused('resource_exhausted', `metadata is over limits.maxMeta (${limits.maxMeta} bytes)`)
   return bytes
 }
 
@@ -71,7 +73,7 @@ export function readMetadata(
   limits: Limits,
 ): ReadMetadata {
   if (end - start > limits.maxMeta)
-    throw refused('resource_exhausted', `metadata is over maxMeta (${limits.maxMeta} bytes)`)
+    throw refused('resource_exhausted', `metadata is over limits.maxMeta (${limits.maxMeta} bytes)`)
   let map: unknown
   try {
     map = decodeValue(bytes, start, end, limits)
@@ -84,7 +86,7 @@ export function readMetadata(
   if (entries.length > limits.maxMetaEntries + 2)
     throw refused(
       'resource_exhausted',
-      `metadata has more entries than maxMetaEntries (${limits.maxMetaEntries})`,
+      `metadata has more entries than limits.maxMetaEntries (${limits.maxMetaEntries})`,
     )
   const user = Object.create(null) as Record<string, string | Uint8Array>
   let cursor: unknown
@@ -92,15 +94,21 @@ export function readMetadata(
   for (const [key, value] of entries) {
     if (key === cursorKey) cursor = value
     else if (key === resetKey) reset = String(value).slice(0, maxReason)
-    else if (/^[a-z0-9-]+$/.test(key) && (typeof value === 'string' || value instanceof Uint8Array))
-      user[key] = value
+    // Keys of ours that this version does not know.
+    else if (key.startsWith(':')) continue
+    else if (!isKey(key)) throw refused('invalid_argument', 'metadata has a key that cannot be')
+    else if (typeof value === 'string' || value instanceof Uint8Array) user[key] = value
   }
   if (Object.keys(user).length > limits.maxMetaEntries)
     throw refused(
       'resource_exhausted',
-      `metadata has more entries than maxMetaEntries (${limits.maxMetaEntries})`,
+      `metadata has more entries than limits.maxMetaEntries (${limits.maxMetaEntries})`,
     )
   return { user: Object.freeze(user), cursor, reset }
+}
+
+function isKey(key: string): boolean {
+  return key.length <= longestKey && /^[a-z0-9-]+$/.test(key)
 }
 
 function refused(code: 'invalid_argument' | 'resource_exhausted', message: string): RpcError {

@@ -68,8 +68,10 @@ export function readValue(
   try {
     value = codec.decode(bytes, start, end)
   } catch (error) {
-    const why = error instanceof CodecError ? error.message : 'the payload does not decode'
-    throw new RpcError('invalid_argument', why)
+    if (!(error instanceof CodecError))
+      throw new RpcError('invalid_argument', 'the payload does not decode')
+    if (error.limit !== undefined) runtime.metrics?.count('limit_hits', error.limit)
+    throw new RpcError('invalid_argument', error.message)
   }
   if (!codec.checked) checkValue(runtime, schema, value)
   return value

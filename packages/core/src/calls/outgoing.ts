@@ -152,7 +152,8 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
       timeoutMs === undefined ? Infinity : now + timeoutMs,
       scope?.deadlineAt ?? Infinity,
     )
-    if (Number.isNaN(this.deadlineAt)) throw local('invalid_argument', 'timeoutMs is not a number')
+    if (timeoutMs !== undefined && !(timeoutMs >= 0))
+      throw local('invalid_argument', 'timeoutMs is negative, or not a number')
     if (this.deadlineAt <= now)
       throw local('deadline_exceeded', 'the deadline had passed before the call')
     if (scope?.cancelled === true) throw local('cancelled', 'the handler that calls was cancelled')

@@ -58,6 +58,8 @@ export class StreamWriter implements Outlet {
   queued = false
   /** False once END, ERROR or CANCEL has been decided: nothing more is taken. */
   open = true
+  /** A message, or a part of one, has gone to the link. */
+  begun = false
   private id: number
   private terms: WriterTerms | undefined
   private readonly credit = new SendCredit(0)
@@ -247,6 +249,7 @@ export class StreamWriter implements Outlet {
       method: request?.method(),
       deadlineMs: request?.deadlineMs(),
     }
+    this.begun = true
     this.credit.spend(cost)
     const start = writeHead(message, head)
     this.terms!.session.writeFrame(message.buffer, start, message.end, request?.deadlineAt)
@@ -269,6 +272,7 @@ export class StreamWriter implements Outlet {
       deadlineMs: begun ? undefined : first.request?.deadlineMs(),
     }
     const { buffer, start } = cutFragment(message, first.next, to, head)
+    this.begun = true
     this.credit.spend(cost)
     const deadlineAt = begun ? undefined : first.request?.deadlineAt
     this.terms!.session.writeFrame(buffer, start, buffer.length, deadlineAt)

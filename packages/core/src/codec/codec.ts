@@ -3,6 +3,7 @@
 //   out -> bytes in a sink, or a value
 // Knows nothing of frames: what is in front of the payload is the caller's.
 
+import type { Limits } from '../base/limits.ts'
 import type { ByteSink } from './sink.ts'
 
 /** Encodes and decodes the values of one schema. Built once per schema, lazily. */
@@ -43,12 +44,15 @@ export class CodecError extends Error {
   readonly reason: RefusedReason
   /** Where in the value, as a JSON pointer without values; empty when decoding. */
   readonly path: string
+  /** The limit that was passed, where that is why. */
+  readonly limit: keyof Limits | undefined
 
-  constructor(reason: RefusedReason, message: string, path = '') {
+  constructor(reason: RefusedReason, message: string, path = '', limit?: keyof Limits) {
     super(message)
     this.name = 'CodecError'
     this.reason = reason
     this.path = path
+    this.limit = limit
   }
 }
 

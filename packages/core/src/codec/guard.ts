@@ -121,7 +121,8 @@ export function checkMsgpack(
     }
     entries -= 1
     nodes += 1
-    if (nodes > maxNodes) throw refused('nodes', `more than maxNodes (${maxNodes}) nodes`)
+    if (nodes > maxNodes)
+      throw refused('nodes', `more than limits.maxNodes (${maxNodes}) nodes`, 'maxNodes')
     if (at >= end) throw cutShort()
     const first = bytes[at]!
     at += 1
@@ -169,7 +170,8 @@ export function checkMsgpack(
         break
       case Kind.array:
       case Kind.map: {
-        if (depth >= maxDepth) throw refused('depth', `deeper than maxDepth (${maxDepth})`)
+        if (depth >= maxDepth)
+          throw refused('depth', `deeper than limits.maxDepth (${maxDepth})`, 'maxDepth')
         left[depth] = entries
         isMap[depth] = inMap
         depth += 1
@@ -178,7 +180,8 @@ export function checkMsgpack(
         // Every entry takes a byte at least; compared before, so that doubling cannot overflow.
         if (size > end - at || entries > end - at) throw lies('a container')
         if (inMap === 0) break
-        if (size > maxKeys) throw refused('key', `more than maxKeys (${maxKeys}) keys`)
+        if (size > maxKeys)
+          throw refused('key', `more than limits.maxKeys (${maxKeys}) keys`, 'maxKeys')
         if (size > narrow) scan.wideMaps = true
         seen[depth] = size <= narrow ? 0 : -1
         seenBits[depth] = 0
@@ -332,6 +335,6 @@ function notUtf8(): CodecError {
   return refused('utf8', 'text is not UTF-8')
 }
 
-function refused(reason: RefusedReason, message: string): CodecError {
-  return new CodecError(reason, message)
+function refused(reason: RefusedReason, message: string, limit?: keyof Limits): CodecError {
+  return new CodecError(reason, message, '', limit)
 }
