@@ -1,6 +1,5 @@
 // What a peer may not do to a server, over TCP, by a raw peer: each limit, hit, and the server goes on.
 
-import { createServer, implement, MetricsRegistry, silent, type Server } from '@callbox/server'
 import {
   errorOf,
   goAwayOf,
@@ -8,81 +7,21 @@ import {
   rawCredit,
   rawData,
   rawFrame,
-  RawPeer,
   rawPing,
   rawRequest,
   toMsgpack,
   u32,
   type RawFrame,
 } from '@callbox/testing/node'
-import { contract, unary, type Limits } from '@callbox/core'
-import { tcp } from '@callbox/transport-tcp'
-import { ws } from '@callbox/transport-ws'
-import * as T from 'typebox'
-import { afterEach, describe, expect, test } from 'vitest'
-import { conf } from './contract.ts'
-import { handlers } from './handlers.ts'
-import { unhurried } from '../unhurried.ts'
+import { describe, expect, test } from 'vitest'
+import { cleanUp, isCut, isServed, serve } from './hostile.ts'
 
-const hoard = contract('hoard', { hold: unary({ input: T.Unknown() }) })
-const host = '127.0.0.1'
 const [dataType, errorType, goAwayType] = [0x11, 0x13, 0x06]
 const [creditType, pongType] = [0x15, 0x04]
 const [resourceExhausted, flowControl, invalidArgument] = [8, 34, 3]
 const KiB = 1024
 
-const open: (Server | RawPeer)[] = []
-afterEach(async () => {
-  for (const each of open.splice(0))
-    await (each instanceof RawPeer ? each.destroy() : each.close({ graceMs: 0 }))
-})
-
-interface World {
-  readonly server: Server
-  readonly metrics: MetricsRegistry
-  readonly connect: () => Promise<RawPeer>
-}
-
-async function serve(name: 'tcp' | 'ws', limits: Partial<Limits> = {}): Promise<World> {
-  const metrics = new MetricsRegistry()
-  const never = new Promise<undefined>(() => undefined)
-  const services = [implement(conf, handlers()), implement(hoard, { hold: () => never })]
-  const server = createServer({
-    services,
-    logger: silent,
-    metrics,
-    limits: { ...unhurried, ...limits },
-  })
-  open.push(server)
-  const on = name === 'tcp' ? tcp({ host, port: 0 }) : ws({ host, port: 0 })
-  const { port } = await server.listen(on)
-  const connect = async (): Promise<RawPeer> => {
-    const peer = await RawPeer.connect({ host, port, ws: name === 'ws' })
-    open.push(peer)
-    await peer.handshake()
-    return peer
-  }
-  return { server, metrics, connect }
-}
-
-/** Another connection is served as if nothing had happened. */
-async function isServed({ connect }: World): Promise<void> {
-  const peer = await connect()
-  peer.sendFrames(rawRequest({ id: 1, method: 'conf.nothing' }))
-  expect((await peer.nextOf(dataType)).id).toBe(1)
-}
-
-/** GOAWAY with this code and reason, the end, and nothing is left of the connection. */
-async function isCut(world: World, peer: RawPeer, code: number, reason: string): Promise<void> {
-  expect(goAwayOf(await peer.nextOf(goAwayType))).toMatchObject({
-    code,
-    map: { reason: expect.stringContaining(reason) },
-  })
-  await peer.closed
-  await peer.destroy()
-  await expect.poll(() => world.server.inspect().connections).toEqual([])
-  await isServed(world)
-}
+cleanUp()
 
 const failureOf = (frame: RawFrame): { code: number; flags: number } => errorOf(frame)
 const hang = (id: number): Uint8Array => rawRequest({ id, method: 'conf.hang', value: `${id}` })
