@@ -70,15 +70,12 @@ export class ClientConnection implements CallStarter, DialerOwner {
     if (this.state === 'closed') return call.fail(closedError())
     if (call.failFast && this.state === 'reconnecting') return call.fail(notConnected())
     if (this.live !== undefined) return this.live.calls.start(call)
-    const { maxQueuedCalls } = this.parts.options.runtime.limits
-    if (this.waiting.length >= maxQueuedCalls)
-      return call.fail(
-        new RpcError(
-          'resource_exhausted',
-          `more calls wait than limits.maxQueuedCalls (${maxQueuedCalls})`,
-          { processed: 'no' },
-        ),
-      )
+    const { limits, metrics } = this.parts.options.runtime
+    if (this.waiting.length >= limits.maxQueuedCalls) {
+      metrics?.count('limit_hits', 'maxQueuedCalls')
+      const text = `more calls wait than limits.maxQueuedCalls (${limits.maxQueuedCalls})`
+      return call.fail(new RpcError('resource_exhausted', text, { processed: 'no' }))
+    }
     this.waiting.push(call)
     if (this.state === 'idle') this.dialer.now()
   }

@@ -148,13 +148,12 @@ export class Events implements Outlet, WindowOwner {
           `an event fits in one frame (${peer.maxFrame - fieldsBytes} bytes)`,
         ),
       )
-    if (this.waiting.length >= runtime.limits.maxQueuedCalls)
-      return event.fail(
-        local(
-          'resource_exhausted',
-          `more events wait than limits.maxQueuedCalls (${runtime.limits.maxQueuedCalls})`,
-        ),
-      )
+    const { maxQueuedCalls } = runtime.limits
+    if (this.waiting.length >= maxQueuedCalls) {
+      runtime.metrics?.count('limit_hits', 'maxQueuedCalls')
+      const text = `more events wait than limits.maxQueuedCalls (${maxQueuedCalls})`
+      return event.fail(local('resource_exhausted', text))
+    }
     this.waiting.push(event)
     if (this.waiting.length === 1 && session.ready && this.nextCost() <= this.credit.available)
       this.sendFrame()
