@@ -2,10 +2,10 @@
 
 import { createClient, safe } from '@callbox/client'
 import { contract, unary } from '@callbox/core'
-import type { Link, ListenOptions, Transport } from '@callbox/core/internal'
-import { createPair, memory, VirtualClock } from '@callbox/testing'
+import { memory, VirtualClock } from '@callbox/testing'
 import * as T from 'typebox'
 import { afterEach, describe, expect, test } from 'vitest'
+import { byHand, type ByHand } from '../../../tests/by-hand.ts'
 import { createServer, implement, MetricsRegistry, silent, type Server } from './index.ts'
 
 const ping = contract('ping', { now: unary({ output: T.Integer() }) })
@@ -16,42 +16,12 @@ afterEach(async () => {
   for (const server of open.splice(0)) await server.close({ graceMs: 0 })
 })
 
-type ServerParts = Pick<Parameters<typeof createServer>[0], 'limits' | 'logger'>
-
-/** A server whose links the test makes itself. */
-async function serve(options: ServerParts = {}): Promise<{
-  clock: VirtualClock
-  metrics: MetricsRegistry
-  server: Server
-  terms: ListenOptions
-  stranger(elapsedMs?: number): { closed: () => string | undefined; link: Link }
-}> {
-  const clock = new VirtualClock()
-  const metrics = new MetricsRegistry()
-  const server = createServer({ services, clock, metrics, logger: silent, ...options })
-  open.push(server)
-  let terms: ListenOptions | undefined
-  const hand: Transport = {
-    name: 'hand',
-    target: 'hand',
-    listen: (given) => {
-      terms = given
-      return Promise.resolve({ address: '', port: 0, close: () => Promise.resolve() })
-    },
-  }
-  await server.listen(hand)
-  const stranger = (elapsedMs?: number): { closed: () => string | undefined; link: Link } => {
-    const [near, far] = createPair()
-    let closed: string | undefined
-    near.open({
-      onFrame: () => undefined,
-      onDrain: () => undefined,
-      onClose: (close) => (closed = close.reason),
-    })
-    terms!.onLink(far, elapsedMs)
-    return { closed: () => closed, link: near }
-  }
-  return { clock, metrics, server, terms: terms!, stranger }
+async function serve(
+  options: Pick<Parameters<typeof byHand>[0], 'limits' | 'logger'> = {},
+): Promise<ByHand> {
+  const world = await byHand({ services, ...options })
+  open.push(world.server)
+  return world
 }
 
 describe('handshakeMs', () => {
@@ -61,15 +31,15 @@ describe('handshakeMs', () => {
     const slow = stranger(4_000)
     const late = stranger(60_000)
     await clock.advance(1)
-    expect([quick.closed(), slow.closed(), late.closed()]).toEqual([undefined, undefined, ''])
+    expect([quick.closed, slow.closed, late.closed]).toEqual([undefined, undefined, ''])
     await clock.advance(998)
-    expect(slow.closed()).toBeUndefined()
+    expect(slow.closed).toBeUndefined()
     await clock.advance(1)
-    expect([quick.closed(), slow.closed()]).toEqual([undefined, ''])
+    expect([quick.closed, slow.closed]).toEqual([undefined, ''])
     await clock.advance(3_999)
-    expect(quick.closed()).toBeUndefined()
+    expect(quick.closed).toBeUndefined()
     await clock.advance(1)
-    expect(quick.closed()).toBe('')
+    expect(quick.closed).toBe('')
     expect(metrics.counter('limit_hits', 'handshakeMs')).toBe(3)
     expect(server.inspect()).toMatchObject({ arriving: 0, connections: [] })
   })
@@ -146,7 +116,7 @@ describe('maxPreAuth', () => {
     expect(terms.full!()).toBe('maxPreAuth')
     const third = stranger()
     await clock.advance(0)
-    expect(third.closed()).toBe('the peer aborted')
+    expect(third.closed).toBe('the peer aborted')
     expect(metrics.counter('limit_hits', 'maxPreAuth')).toBe(1)
     expect(server.inspect().arriving).toBe(2)
     first.link.abort()
