@@ -288,3 +288,32 @@ describe('silence [threat X5]', () => {
     expect(world.server.inspect().connections).toHaveLength(1)
   })
 })
+
+describe('sessions without a link', () => {
+  test('sessionGraceMs: so long one waits for its client', async () => {
+    const world = await serve({ sessionGraceMs: 2_000 })
+    const peer = await world.peer()
+    peer.link.abort()
+    await world.clock.advance(1_999)
+    expect(world.server.inspect().connections).toHaveLength(1)
+    await world.clock.advance(1)
+    expect(world.server.inspect().connections).toEqual([])
+    await isServed(world)
+  })
+
+  test('parkedBudget: over it the largest is forgotten', async () => {
+    const world = await serve({ sessionGraceMs: 60_000, parkedBudget: 100 * KiB })
+    const [small, large] = [await world.peer(), await world.peer()]
+    small.send(rawRequest({ id: 1, method: 'all.unknown' }))
+    large.send(rawRequest({ id: 1, method: 'all.bytes' }))
+    await world.clock.settle()
+    small.link.abort()
+    await world.clock.settle()
+    expect(hits(world, 'parkedBudget')).toBe(0)
+    large.link.abort()
+    await world.clock.settle()
+    expect(hits(world, 'parkedBudget')).toBe(1)
+    expect(world.server.inspect().connections).toHaveLength(1)
+    await isServed(world)
+  })
+})

@@ -167,7 +167,7 @@ export class Outflow implements Outgoing {
     this.ledger.keep(this.ring.bytes)
     const { unsent } = this
     if (unsent > this.limits.maxUnsent)
-      this.owner.onSlow('maxUnsent', 'unsent bytes over maxUnsent')
+      this.owner.onSlow('maxUnsent', 'unsent bytes over limits.maxUnsent')
     else if ((unsent > 0 || this.full) && !this.stallTimer.armed && this.link !== undefined)
       this.watchProgress()
   }
@@ -267,9 +267,9 @@ export class Outflow implements Outgoing {
     const now = this.clock.now()
     if (now - this.stallTimer.dueAt > standstillMs) return this.watchProgress()
     const verdict = this.progress.check(now, this)
-    if (verdict === 'unsent') this.owner.onSlow('stallMs', 'no progress within stallMs')
+    if (verdict === 'unsent') this.owner.onSlow('stallMs', 'no progress within limits.stallMs')
     else if (verdict === 'unacknowledged')
-      this.owner.onSlow('stallMs', 'no acknowledgment within stallMs')
+      this.owner.onSlow('stallMs', 'no acknowledgment within limits.stallMs')
     else if (verdict === 'wait') this.timers.arm(this.stallTimer, this.progress.checkMs)
   }
 

@@ -517,7 +517,7 @@ export class Session implements MemoryMember, ParkedMember, AttachmentOwner {
 
   evict(): void {
     this.runtime.metrics?.count('limit_hits', 'parkedBudget')
-    this.lose('evicted: over parkedBudget')
+    this.lose('evicted: over limits.parkedBudget')
   }
 
   /** The session cannot be resumed any more. */
@@ -561,7 +561,7 @@ export class Session implements MemoryMember, ParkedMember, AttachmentOwner {
   }
 
   sacrifice(): void {
-    this.exceed('processBudget', 'memory: over processBudget')
+    this.exceed('processBudget', 'memory: over limits.processBudget')
   }
 
   // Ending
