@@ -179,9 +179,10 @@ test('a connection of maxConnectionAgeMs is drained, and calls go on over the ne
   const again = client.ping.now()
   await clock.advance(2_000)
   expect(await again).toBe(7)
-  expect(metrics.snapshot().counters).toMatchObject({
-    'connections_opened{memory}': 2,
-    'connections_closed{cancelled}': 1,
-  })
+  const { counters } = metrics.snapshot()
+  expect(counters['connections_opened{memory}']).toBe(2)
+  // By whichever side was first to see that nothing runs any more.
+  const closed = Object.keys(counters).filter((name) => name.startsWith('connections_closed'))
+  expect(closed.map((name) => counters[name])).toEqual([1])
   await client.close()
 })

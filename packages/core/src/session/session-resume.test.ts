@@ -250,7 +250,10 @@ test('parked bytes are counted, those that wait too, and the largest goes', asyn
   far.session.ledger.wait(2_000)
   expect(far.parked.bytes).toBe(3_064)
   far.session.ledger.wait(1_000)
-  expect(far.end).toMatchObject({ code: 'session_lost', reason: 'evicted: over parkedBudget' })
+  expect(far.end).toMatchObject({
+    code: 'session_lost',
+    reason: 'evicted: over limits.parkedBudget',
+  })
   expect(far.metrics.counter('limit_hits', 'parkedBudget')).toBe(1)
   expect(far.parked.bytes).toBe(0)
 })
