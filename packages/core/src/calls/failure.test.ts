@@ -135,6 +135,17 @@ describe('what leaves', () => {
 })
 
 describe('an undeclared throw [case C53]', () => {
+  const hostile = new Proxy(
+    {},
+    {
+      get() {
+        throw new Error('secret')
+      },
+      has() {
+        throw new Error('secret')
+      },
+    },
+  )
   const cyclic: { self?: unknown } = {}
   cyclic.self = cyclic
   test.each<readonly [string, unknown]>([
@@ -157,6 +168,19 @@ describe('an undeclared throw [case C53]', () => {
         fields: { id, method: 'lobby.join', err: thrown },
       },
     ])
+  })
+
+  test.each<readonly [string, unknown]>([
+    ['an object whose traps throw', hostile],
+    [
+      'an RpcError whose message is no text',
+      Object.assign(new RpcError('aborted'), { message: 1 }),
+    ],
+    ['an RpcError whose code is none', new RpcError('nonsense' as Code, 'secret')],
+  ])('%s is internal too: nothing may escape from here', (_, thrown) => {
+    const wire = ofThrow(thrown)
+    expect(wire.code).toBe(codeNumbers.internal)
+    expect(wire.body).toEqual([expect.stringMatching(/^[0-9a-f]{16}$/)])
   })
 
   test('ids come from the clock’s chance, 8 bytes each', () => {
@@ -194,6 +218,14 @@ describe('a declared error [case C52]', () => {
     expect(wire).toMatchObject({ code: codeNumbers.internal, flags: 0 })
     expect(wire.body).toEqual([expect.stringMatching(/^[0-9a-f]{16}$/)])
     expect(reports).toMatchObject([{ fields: { err: { cause: thrown } } }])
+  })
+
+  test('data as deep as a payload may be does not fit behind a tag', () => {
+    const lax = runtimeWith({ checkOutput: false })
+    let deep: unknown = 0
+    for (let depth = 0; depth < 64; depth += 1) deep = [deep]
+    expect(ofThrow(full(deep), lax).code).toBe(codeNumbers.internal)
+    expect(ofThrow(full([0]), lax).flags).toBe(ErrorFlag.Typed)
   })
 
   test('without output checks its data is not judged, its size is', () => {

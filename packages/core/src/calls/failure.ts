@@ -3,7 +3,14 @@
 //   out -> an ERROR frame without anything that was not meant for the caller; an RpcError
 // An undeclared throw leaves as `internal` with an id: no text, no stack. The cause stays here.
 
-import { isRpcError, RpcError, codeOf, type Code, type Processed } from '../base/errors.ts'
+import {
+  codeNumbers,
+  codeOf,
+  isRpcError,
+  RpcError,
+  type Code,
+  type Processed,
+} from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
 import { decodeValue, encodeValue } from '../codec/msgpack.ts'
 import type { MethodDefinition } from '../contract/kinds.ts'
@@ -42,13 +49,31 @@ export function failure(
   }
 }
 
-/** What of a handler's throw its caller may see. Everything else is reported under an id. */
+type ThrowingMethod = { readonly name: string; readonly definition: MethodDefinition }
+
+/**
+ * What of a handler's throw its caller may see. Everything else is reported under an id. Never
+ * throws: an error that cannot be read or does not encode is an unknown throw like any other.
+ */
 export function failureOfThrow(
   runtime: Runtime,
-  method: { readonly name: string; readonly definition: MethodDefinition },
+  method: ThrowingMethod,
   thrown: unknown,
 ): WireFailure {
-  if (!isRpcError(thrown)) return internalFailure(runtime, method.name, thrown)
+  try {
+    if (isRpcError(thrown) && Object.hasOwn(codeNumbers, thrown.code))
+      return failureOfRpcError(runtime, method, thrown)
+  } catch {
+    // Its own getters throw, or its data is too deep behind its tag.
+  }
+  return internalFailure(runtime, method.name, thrown)
+}
+
+function failureOfRpcError(
+  runtime: Runtime,
+  method: ThrowingMethod,
+  thrown: RpcError,
+): WireFailure {
   const flags = { code: thrown.code, flags: 0, retryAfterMs: thrown.retryAfterMs }
   const message = plainText(thrown.message)
   if (thrown.tag === undefined) return { ...flags, body: encodeValue([message]) }
