@@ -138,6 +138,20 @@ describe('standing in the queue', () => {
   })
 })
 
+test('who stood in a queue that was cleared may stand in another one', () => {
+  const { queue, log, make } = world()
+  const [single, bulk] = [make('single'), make('bulk')]
+  queue.add(single, 'single')
+  queue.add(bulk, 'fragment')
+  queue.clear()
+  expect([single.queued, bulk.queued]).toEqual([false, false])
+  const next = new SendQueue()
+  next.add(single, 'single')
+  next.add(bulk, 'fragment')
+  next.pump(() => true)
+  expect(log).toEqual(['single', 'bulk'])
+})
+
 describe('feeding', () => {
   test('stops when the link has enough, and goes on where it stopped', () => {
     const { queue, log, make } = world()
