@@ -10,6 +10,7 @@ import { msgpackCodec } from '../codec/msgpack.ts'
 import { serverStream, unary } from '../contract/kinds.ts'
 import { ErrorFlag } from '../frames/fields.ts'
 import { Memory } from '../session/memory.ts'
+import { Parked } from '../session/parked.ts'
 import { validate } from '../validate.ts'
 import {
   failure,
@@ -42,6 +43,7 @@ function runtimeWith(changes: Partial<Runtime> = {}, limits: Limits = resolveLim
     timers,
     limits,
     memory: new Memory(clock, timers, limits.processBudget, { bytes: 0 }),
+    parked: new Parked(limits.parkedBudget),
     codec: msgpackCodec(limits),
     sink: new ByteSink(),
     validate,

@@ -248,10 +248,10 @@ export function parseHello(bytes: Uint8Array, start: number, end: number): numbe
   if (bytes[start] !== FrameType.Hello || end - at < 8 || readU32(bytes, at) !== magic)
     throw protocolError('first frame is not HELLO')
   requireConnectionScope(bytes, start)
-  if (bytes[at + 4] !== major) throw new VersionError(bytes[at + 4]!)
+  if (bytes[at + 4] !== major) throw new VersionError(`${bytes[at + 4]}`)
   const [least, most] = [bytes[at + 5]!, bytes[at + 6]!]
   if (least > most || bytes[at + 7] !== 0) throw protocolError('malformed HELLO')
-  if (least > minor) throw new VersionError(bytes[at + 4]!)
+  if (least > minor) throw new VersionError(`${major}.${least}`)
   return at + 8
 }
 
@@ -261,7 +261,8 @@ export function parseWelcome(bytes: Uint8Array, start: number, end: number): num
   if (bytes[start] !== FrameType.Welcome) throw protocolError('first frame is not WELCOME')
   requireConnectionScope(bytes, start)
   need(at + 4, end)
-  if (bytes[at] !== major || bytes[at + 1]! > minor) throw new VersionError(bytes[at]!)
+  if (bytes[at] !== major || bytes[at + 1]! > minor)
+    throw new VersionError(`${bytes[at]}.${bytes[at + 1]}`)
   if (readU16(bytes, at + 2) !== 0) throw protocolError('malformed WELCOME')
   return at + 4
 }
@@ -271,10 +272,13 @@ export function requireConnectionScope(bytes: Uint8Array, start: number): void {
   if (readU32(bytes, start + 2) !== 0) throw protocolError('stream id on a connection frame')
 }
 
+/** The versions of this side, as GOAWAY states them: major, least and highest minor. */
+export const versions: readonly [number, number, number] = [major, minor, minor]
+
 /** The peer speaks another version. */
 export class VersionError extends ConnectionError {
-  constructor(theirs: number) {
-    super('protocol', `version ${theirs} of the peer is not version ${major} of this side`)
+  constructor(theirs: string) {
+    super('protocol', `version ${theirs} of the peer is not version ${major}.${minor} of this side`)
     this.name = 'VersionError'
   }
 }

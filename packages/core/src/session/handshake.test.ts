@@ -40,7 +40,15 @@ const hello = {
 }
 const server = { name: 'lobby', version: '2', epoch: 'e' }
 const keepalive = { intervalMs: 15_000, timeoutMs: 10_000 }
-const welcome = { server, codec: 'msgpack', limits: stated, keepalive }
+const welcome = {
+  server,
+  codec: 'msgpack',
+  limits: stated,
+  keepalive,
+  resumed: false,
+  received: 0,
+}
+const ticket = { id: new Uint8Array(16).fill(1), token: new Uint8Array(16).fill(2) }
 
 /** A frame as it would come: built by the raw peer, which shares no line with what reads it. */
 const rawHello = (map: unknown, fields = '43424f58 01 00 00 00'): Uint8Array =>
@@ -80,6 +88,26 @@ describe('HELLO', () => {
     })
   })
 
+  test('with a session to go on with', () => {
+    const session = { ...ticket, received: 2 ** 32 - 1 }
+    const { buffer, start, end } = writeHello({ ...hello, session })
+    expect(readHello(buffer, start, end, limits).session).toEqual(session)
+  })
+
+  test.each<readonly [string, unknown]>([
+    ['that is no map', 'session'],
+    ['without a token', { id: ticket.id, received: 0 }],
+    ['with an id of 15 bytes', { ...ticket, id: new Uint8Array(15), received: 0 }],
+    ['with a token of 17 bytes', { ...ticket, token: new Uint8Array(17), received: 0 }],
+    ['with a token that is text', { ...ticket, token: 'x'.repeat(16), received: 0 }],
+    ['without a position', ticket],
+    ['with a position of 2^32', { ...ticket, received: 2 ** 32 }],
+    ['with a position below 0', { ...ticket, received: -1 }],
+    ['with a position and a half', { ...ticket, received: 1.5 }],
+  ])('a session %s is refused', (_, session) => {
+    expect(() => asHello(rawHello({ ...hello, session }))).toThrow('[protocol]')
+  })
+
   test('cut at every byte is refused, never read past its end', () => {
     const { buffer, start, end } = writeHello({ ...hello, auth: 'secret' })
     for (let cut = start + 6; cut < end; cut += 1)
@@ -114,8 +142,12 @@ describe('HELLO', () => {
 
   test.each([
     ['another magic', '43424f59 01 00 00 00', 'first frame is not HELLO'],
-    ['another major', '43424f58 02 00 00 00', 'version 2 of the peer is not version 1'],
-    ['a minor range above ours', '43424f58 01 01 03 00', 'version'],
+    ['another major', '43424f58 02 00 00 00', 'version 2 of the peer is not version 1.0'],
+    [
+      'a minor range above ours',
+      '43424f58 01 01 03 00',
+      'version 1.1 of the peer is not version 1.0',
+    ],
     ['a minor range upside down', '43424f58 01 02 01 00', 'malformed HELLO'],
     ['a reserved byte', '43424f58 01 00 00 01', 'malformed HELLO'],
   ])('%s is refused [case C17]', (_, fields, reason) => {
@@ -157,7 +189,7 @@ describe('WELCOME', () => {
   })
 
   test('unknown keys are ignored [case C10]', () => {
-    expect(asWelcome(rawWelcome({ ...welcome, resumed: false, caps: 7, later: 1 }))).toEqual({
+    expect(asWelcome(rawWelcome({ ...welcome, caps: 7, later: 1 }))).toEqual({
       ...welcome,
       methods: undefined,
     })
@@ -182,10 +214,9 @@ describe('WELCOME', () => {
   })
 
   test.each<readonly [string, unknown, string, string]>([
-    ['another major', welcome, '02 00 0000', 'version 2 of the peer'],
-    ['a minor above ours', welcome, '01 01 0000', 'version'],
+    ['another major', welcome, '02 00 0000', 'version 2.0 of the peer'],
+    ['a minor above ours', welcome, '01 01 0000', 'version 1.1 of the peer'],
     ['reserved bytes', welcome, '01 00 0001', 'malformed WELCOME'],
-    ['resumed, though nobody asked', { ...welcome, resumed: true }, '01 00 0000', 'resumes'],
     ['methods that are a list', { ...welcome, methods: [] }, '01 00 0000', 'malformed WELCOME'],
     [
       'a method twice',
@@ -204,6 +235,27 @@ describe('WELCOME', () => {
     ['no limits', { ...welcome, limits: [] }, '01 00 0000', 'limits are missing'],
   ])('%s is refused', (_, map, fields, reason) => {
     expect(() => asWelcome(rawWelcome(map, fields))).toThrow(reason)
+  })
+
+  test('with a session, a position and an expiry', () => {
+    const terms = {
+      ...welcome,
+      session: { ...ticket, graceMs: 30_000 },
+      resumed: true,
+      received: 7,
+      expiresInMs: 60_000,
+    }
+    const { buffer, start, end } = writeWelcome(terms)
+    expect(readWelcome(buffer, start, end, limits)).toEqual({ ...terms, methods: undefined })
+  })
+
+  test.each<readonly [string, object]>([
+    ['a session that is no map', { session: 1 }],
+    ['a session without its id', { session: { token: ticket.token, graceMs: 1 } }],
+    ['a position that is none', { received: 'all' }],
+    ['a position of 2^32', { received: 2 ** 32 }],
+  ])('%s is refused', (_, part) => {
+    expect(() => asWelcome(rawWelcome({ ...welcome, ...part }))).toThrow('[protocol]')
   })
 
   test('a HELLO in its place is refused', () => {

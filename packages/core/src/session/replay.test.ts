@@ -1,3 +1,4 @@
+import { hex, toHex } from '@callbox/testing/node'
 import { describe, expect, test } from 'vitest'
 import { ReplayRing } from './replay.ts'
 
@@ -10,11 +11,7 @@ function ringOf(frames: number, limit = 1_000_000): ReplayRing {
 }
 
 /** A ring whose next frame gets position `next`, with nothing held. */
-function ringAt(next: number): ReplayRing {
-  const ring = new ReplayRing(1_000_000, 64)
-  ring.sent = (next - 1) >>> 0
-  return ring
-}
+const ringAt = (next: number): ReplayRing => new ReplayRing(1_000_000, 64, (next - 1) >>> 0)
 
 const state = (ring: ReplayRing): readonly number[] => [
   ring.sent,
@@ -121,6 +118,81 @@ describe('room', () => {
     ring.push(frame, 0, 100)
     ring.push(frame, 0, 7)
     expect([ring.length, ring.bytes]).toEqual([2, 107])
+  })
+})
+
+describe('going out again', () => {
+  const bytesOf = (ring: ReplayRing, position: number): readonly number[] => {
+    const { buffer, start, end } = ring.again(position, 0)
+    return [...buffer.subarray(start, end)]
+  }
+
+  test('what a peer has received is retained, ahead or dropped', () => {
+    const ring = ringOf(5)
+    ring.acknowledge(2)
+    expect([1, 2, 3, 5, 6].map((position) => ring.retention(position))).toEqual([
+      'dropped',
+      'retained',
+      'retained',
+      'retained',
+      'ahead',
+    ])
+  })
+
+  test('so they are across 2^32 [case C106]', () => {
+    const ring = ringAt(2 ** 32 - 1)
+    for (let n = 0; n < 4; n += 1) ring.push(frame, 0, 36)
+    ring.acknowledge(2 ** 32 - 1)
+    const positions = [2 ** 32 - 2, 2 ** 32 - 1, 0, 2, 3]
+    expect(positions.map((position) => ring.retention(position))).toEqual([
+      'dropped',
+      'retained',
+      'retained',
+      'retained',
+      'ahead',
+    ])
+  })
+
+  test('every frame behind a position, in order, also once they were copied together', () => {
+    const ring = new ReplayRing(1_000_000, 64)
+    const frames = Array.from({ length: 100 }, (_, n) => new Uint8Array(n + 10).fill(n))
+    for (const one of frames) ring.push(one, 3, one.length)
+    ring.acknowledge(40)
+    const expected = frames.slice(40).map((one) => [...one.subarray(3)])
+    const all = (): readonly number[][] =>
+      expected.map((_, index) => [...bytesOf(ring, 40 + index)])
+    expect(all()).toEqual(expected)
+    ring.compact()
+    expect(all()).toEqual(expected)
+    for (const one of frames) one.fill(0xff)
+    expect(all()).toEqual(expected)
+    expect(ring.length).toBe(60)
+  })
+
+  test('a REQUEST says what is left of its deadline, and never less than nothing', () => {
+    const ring = new ReplayRing(1_000_000, 64)
+    // NAMED, END and DEADLINE: `a.b`, 1,000 ms, nil.
+    const request = hex('10 1a 00000001 03 612e62 000003e8 c0')
+    ring.push(request, 0, request.length, 1_500)
+    ring.push(request.slice(), 0, request.length)
+    ring.again(0, 1_200.5)
+    expect(toHex(request)).toBe('101a0000000103612e620000012bc0')
+    ring.again(0, 99_000)
+    expect(toHex(request)).toBe('101a0000000103612e6200000000c0')
+    // One without a deadline of its own is as it was.
+    const { buffer } = ring.again(1, 99_000)
+    expect(toHex(buffer)).toBe('101a0000000103612e62000003e8c0')
+  })
+
+  test('control frames may exceed the ring by 64 KiB, no more', () => {
+    const ring = new ReplayRing(1_000, 0)
+    const large = new Uint8Array(65_536)
+    ring.push(large, 0, 1_000)
+    expect([ring.hasRoom(false), ring.hasRoomForControl]).toEqual([false, true])
+    ring.push(large, 0, 65_535)
+    expect(ring.hasRoomForControl).toBe(true)
+    ring.push(large, 0, 1)
+    expect(ring.hasRoomForControl).toBe(false)
   })
 })
 

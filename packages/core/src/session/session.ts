@@ -25,6 +25,8 @@ import {
   limitsFrame,
   pingFrame,
   requireConnectionScope,
+  VersionError,
+  versions,
   type Frame,
 } from '../frames/fields.ts'
 import { checkHeader, firstStreamType, FrameType, headerBytes, readU32 } from '../frames/frame.ts'
@@ -260,7 +262,8 @@ export class Session implements MemoryMember, ParkedMember, AttachmentOwner {
   }
 
   private onThrown(error: unknown): void {
-    if (error instanceof ConnectionError) this.fail(error)
+    if (error instanceof VersionError) this.fail(error, undefined, { versions })
+    else if (error instanceof ConnectionError) this.fail(error)
     else this.fail(new ConnectionError('internal', 'internal error'), error)
   }
 
