@@ -92,7 +92,9 @@ class Accept {
     this.hello = readHello(buffer, from, to, this.options.runtime.limits)
     const { codec } = this.options.runtime
     if (!this.hello.codecs.includes(codec.name))
-      throw protocolError(`no common codec: this side has ${codec.name}`)
+      throw protocolError(
+        `no common codec: ${codec.name} here, ${namesOf(this.hello.codecs)} there`,
+      )
     void this.authenticate(this.hello)
   }
 
@@ -234,4 +236,10 @@ class Accept {
 
 function tooMuchBeforeWelcome(limit: 'maxPipelinedCalls' | 'maxPipelinedBytes'): ConnectionError {
   return new ConnectionError('protocol', `over limits.${limit} before WELCOME`, limit)
+}
+
+/** Names that a peer gave, as far as they are names, for a reason that goes back to it. */
+function namesOf(names: readonly string[]): string {
+  const few = names.slice(0, 8).filter((name) => /^[a-z0-9-]{1,32}$/.test(name))
+  return few.length === 0 ? 'none' : few.join(', ')
 }
