@@ -122,7 +122,9 @@ describe('the one message of a direction', () => {
     const whole = bytesOf(150)
     expect(receive(More, whole.subarray(0, 50), 150)).toBe('more')
     expect(receive(Cont | More, whole.subarray(50, 100))).toBe('more')
+    expect(message.begun).toBe(true)
     expect(receive(Cont, whole.subarray(100))).toEqual(whole)
+    expect(message.begun).toBe(false)
     expect(ledger.buffered).toBe(0)
   })
 

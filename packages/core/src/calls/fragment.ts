@@ -60,6 +60,11 @@ export class WholeMessage {
     this.limits = limits
   }
 
+  /** Whether it has begun and not ended: END may not come now. */
+  get begun(): boolean {
+    return this.assembly !== undefined
+  }
+
   /** Takes the next fragment. Throws ConnectionError for fragments that contradict each other. */
   receive(buffer: Uint8Array, flags: number, fields: MessageFields, end: number): Step {
     const { window } = this

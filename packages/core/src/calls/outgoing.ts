@@ -394,7 +394,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
 
   /** Whether a message of the callee has begun and not ended. */
   get midMessage(): boolean {
-    return this.items?.midMessage ?? false
+    return this.items?.midMessage ?? this.whole?.begun ?? false
   }
 
   onError(buffer: Uint8Array, start: number, end: number): void {
