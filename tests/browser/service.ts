@@ -1,8 +1,7 @@
 // Serves `probe` to pages: started by Vitest before the browser.
 
 import { createServer, implement, implementFor, silent, type Server } from '@callbox/server'
-import { conf } from '../conformance/contract.ts'
-import { handlers } from '../conformance/handlers.ts'
+import { conf, handlers } from '@callbox/testing/conformance'
 import { probe } from './contract.ts'
 import { unhurried } from '../unhurried.ts'
 

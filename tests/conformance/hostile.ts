@@ -10,8 +10,7 @@ import { tcp } from '@callbox/transport-tcp'
 import { ws } from '@callbox/transport-ws'
 import * as T from 'typebox'
 import { afterEach, expect } from 'vitest'
-import { conf } from './contract.ts'
-import { handlers } from './handlers.ts'
+import { conf, handlers } from '@callbox/testing/conformance'
 import { unhurried } from '../unhurried.ts'
 
 export const hoard = contract('hoard', { hold: unary({ input: T.Unknown() }) })

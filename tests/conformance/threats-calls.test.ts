@@ -30,7 +30,7 @@ import { tcp } from '@callbox/transport-tcp'
 import { ws } from '@callbox/transport-ws'
 import * as T from 'typebox'
 import { describe, expect, test } from 'vitest'
-import { conf } from './contract.ts'
+import { conf } from '@callbox/testing/conformance'
 import {
   cleanUp,
   code,

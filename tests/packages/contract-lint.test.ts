@@ -9,7 +9,7 @@ import { hello } from '../../examples/hello/src/contract.ts'
 import { lobby } from '../../examples/lobby/src/contract.ts'
 import { orders, stock } from '../../examples/services/src/contracts.ts'
 import { probe } from '../browser/contract.ts'
-import { conf } from '../conformance/contract.ts'
+import { conf } from '@callbox/testing/conformance'
 import { chat, lobby as typed } from '../types/lobby.ts'
 
 test.each<[string, AnyContract]>([

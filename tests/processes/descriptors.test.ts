@@ -11,7 +11,7 @@ import { RawPeer } from '@callbox/testing/node'
 import { tcp } from '@callbox/transport-tcp'
 import { build } from 'esbuild'
 import { expect, test } from 'vitest'
-import { conf } from '../conformance/contract.ts'
+import { conf } from '@callbox/testing/conformance'
 
 const host = '127.0.0.1'
 const descriptors = 64

@@ -42,3 +42,10 @@ export {
   type RawWebSocketFrame,
   type RawWebSocketOptions,
 } from './raw-websocket.ts'
+export {
+  playClientCase,
+  playServerCase,
+  type ClientSubject,
+  type ServerSubject,
+  type Settlement,
+} from './conformance/wire-driver.ts'

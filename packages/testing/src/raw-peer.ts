@@ -82,7 +82,17 @@ export class RawPeer {
 
   /** Frames, each with its prefix or WebSocket header, in one write. */
   sendFrames(...frames: readonly Uint8Array[]): void {
-    this.send(Buffer.concat(frames.map((frame) => this.wrapped(frame))))
+    this.send(this.bytesOf(...frames))
+  }
+
+  /** What `sendFrames` would send. */
+  bytesOf(...frames: readonly Uint8Array[]): Uint8Array {
+    return Buffer.concat(frames.map((frame) => this.wrapped(frame)))
+  }
+
+  /** Whether the other side has ended or reset the connection. */
+  get ended(): boolean {
+    return this.gone
   }
 
   /** The next frame that nobody has asked for yet. Rejects once the connection has ended. */
@@ -117,6 +127,15 @@ export class RawPeer {
     const frame = this.controls.shift()
     if (frame === undefined) throw new Error('the connection has ended')
     return frame
+  }
+
+  /** Ends this direction in order: a close frame on a WebSocket, then the end of the stream. */
+  end(): void {
+    if (this.binding !== 'stream') {
+      const normal = Uint8Array.of(0x03, 0xe8)
+      this.send(webSocketFrame(normal, { opcode: 8, masked: this.binding === 'client' }))
+    }
+    this.socket.end()
   }
 
   /** Ends the connection now. Settles when the socket is gone. */
@@ -171,7 +190,8 @@ export class RawPeer {
     return true
   }
 
-  private until(met: () => boolean): Promise<void> {
+  /** Settles when `met` holds; it is asked whenever something came, and at the end. */
+  until(met: () => boolean): Promise<void> {
     return new Promise((resolve) => {
       const ask = (): void => {
         if (met()) resolve()
