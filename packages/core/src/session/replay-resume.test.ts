@@ -53,13 +53,15 @@ test('the same across 2^32 [case C106]', () => {
 test('frames come again as they were, after wraps of the ring and its growth', () => {
   const ring = new ReplayRing(10_000_000, 64)
   let acknowledged = 0
+  const wrong: number[] = []
   for (let n = 0; n < 1_000; n += 1) {
     put(ring, n & 0xff)
     if (n % 7 === 0) ring.acknowledge((acknowledged += 3))
     for (const position of [ring.acknowledged, ring.sent - 1])
-      if (position < ring.sent)
-        expect(bytesOf(ring, position)).toBe(toHex(new Uint8Array(10).fill(position & 0xff)))
+      if (bytesOf(ring, position) !== toHex(new Uint8Array(10).fill(position & 0xff)))
+        wrong.push(position)
   }
+  expect(wrong).toEqual([])
 })
 
 test('a deadline says what is left; 0 when it is over', () => {
