@@ -46,7 +46,9 @@ describe('writing', () => {
       const metadata = JSON.parse(JSON.stringify({ ok: 'x' })) as Record<string, string>
       Object.defineProperty(metadata, key, { value: 'v', enumerable: true })
       const error = thrown(() => writeMetadata(metadata, undefined, limits))
-      expect(error).toEqual(refusal('invalid_argument', 'a metadata key must match [a-z0-9-]+'))
+      expect(error).toEqual(
+        refusal('invalid_argument', 'a metadata key must match [a-z0-9-]{1,64}'),
+      )
     },
   )
 
@@ -113,12 +115,16 @@ describe('reading', () => {
     expect({ ...readMetadata(bytes, 2, bytes.length - 2, limits).user }).toEqual({ a: 'b' })
   })
 
-  test('unknown keys of Callbox, and keys and values that no user could send, are left out', () => {
-    const { user, cursor } = read(
-      toMsgpack({ ':later': 1, 'Upper': 'x', 'n': 1, 'list': ['x'], 'good': 'yes' }),
-    )
+  test('unknown keys of Callbox, and values that no user could send, are left out', () => {
+    const { user, cursor } = read(toMsgpack({ ':later': 1, 'n': 1, 'list': ['x'], 'good': 'yes' }))
     expect({ ...user }).toEqual({ good: 'yes' })
     expect(cursor).toBeUndefined()
+  })
+
+  test('a key that no user could send is refused', () => {
+    expect(thrown(() => read(toMsgpack({ Upper: 'x' })))).toEqual(
+      refusal('invalid_argument', 'metadata has a key that cannot be'),
+    )
   })
 
   test.each([

@@ -60,9 +60,15 @@ describe('with a literal that stands first', () => {
   test('an unfit document of depth 64 is described as fast as one of depth 2 [threat C13]', () => {
     const shallow = validate(discriminated).check(chain(2, 'c'))
     expect(shallow).toBe('/next/kind: must be one of "a", "b"')
-    const start = performance.now()
-    const text = validate(discriminated).check(chain(64, 'c'))
-    expect(performance.now() - start).toBeLessThan(50)
+    const document = chain(64, 'c')
+    // The least of several: what else the machine does counts for nothing.
+    let [least, text]: [number, string | undefined] = [Infinity, undefined]
+    for (let run = 0; run < 5; run += 1) {
+      const start = performance.now()
+      text = validate(discriminated).check(document)
+      least = Math.min(least, performance.now() - start)
+    }
+    expect(least).toBeLessThan(50)
     expect(text).toMatch(/^\/next(\/next)+.*: must be one of "a", "b"$/)
   })
 

@@ -164,7 +164,7 @@ describe('HELLO', () => {
     expect(fits.length).toBeLessThanOrEqual(200)
     expect(readHello(fits, 0, fits.length, most).codecs).toEqual(['msgpack'])
     const bytes = rawHello({ ...hello, auth: 'x'.repeat(200) })
-    expect(() => readHello(bytes, 0, bytes.length, most)).toThrow('HELLO over maxHello')
+    expect(() => readHello(bytes, 0, bytes.length, most)).toThrow('HELLO over limits.maxHello')
   })
 
   test('what its map decodes to is never in the error', () => {
