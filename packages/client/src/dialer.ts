@@ -110,11 +110,11 @@ export class Dialer {
     this.after(refusal.code === 'protocol' ? maxReconnectMs : undefined, refusal)
   }
 
-  /** Never above twice the time that has passed: nobody is away much longer than the server was. */
+  /** Never longer than it has been so far: nobody is away much longer than the server was. */
   private pauseMs(since: number): number {
     const { clock, limits } = this.runtime
     const least = limits.reconnectMs * spread
-    const longest = Math.min(limits.maxReconnectMs, Math.max(least, 2 * (clock.now() - since)))
+    const longest = Math.min(limits.maxReconnectMs, Math.max(least, clock.now() - since))
     const first = this.failures === 0 ? least : limits.reconnectMs
     return backoffMs(this.failures, first, longest, clock.random())
   }

@@ -111,6 +111,9 @@ export async function createFaultProxy(options: FaultProxyOptions): Promise<Faul
   }
 }
 
+/** Nobody answers the end of a connection that loses everything; no socket is kept for ever either. */
+const lingerMs = 2_000
+
 /** One connection, both ways. */
 class Line implements ProxiedConnection {
   readonly upward: Shaper
@@ -154,7 +157,11 @@ class Line implements ProxiedConnection {
       reset: () => this.reset(),
     })
     source.on('data', (chunk: Buffer) => shaper.push(chunk))
-    source.on('end', () => shaper.finish())
+    source.on('end', () => {
+      // Where the ends do not hear of each other, one that has left is gone, a while later.
+      if (this.muted) setTimeout(() => source.destroy(), lingerMs).unref()
+      else shaper.finish()
+    })
     return shaper
   }
 

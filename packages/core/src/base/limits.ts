@@ -91,7 +91,7 @@ export interface Limits {
   readonly pingBurst: number
   /**
    * First delay of reconnecting, in milliseconds; doubles with each attempt, with full jitter, up to
-   * twice the time that the server has been away. After a lost link the first is four times as long.
+   * the time that the server has been away. After a lost link the first is four times as long.
    */
   readonly reconnectMs: number
   /** Longest delay of reconnecting, in milliseconds. */
