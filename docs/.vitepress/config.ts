@@ -24,6 +24,7 @@ function titleOf(file: string): string {
 }
 
 const top: DefaultTheme.SidebarItem[] = [
+  { text: 'Guarantees', link: '/guarantees' },
   { text: 'Architecture', link: '/architecture' },
   { text: 'Protocol', link: '/protocol' },
 ].filter(({ link }) => existsSync(join(docs, `${link}.md`)))

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { hearHints, type HintSource } from './hints.ts'
+import { hearHints } from './hints.ts'
 
 class Target {
   readonly listeners = new Map<string, Set<() => void>>()
@@ -27,7 +27,7 @@ function setUp() {
   const page = new Page()
   const window = Object.assign(new Target(), { document: page })
   let hints = 0
-  const stop = hearHints(window as HintSource, () => (hints += 1))
+  const stop = hearHints(window, () => (hints += 1))
   return { page, window, stop, hints: () => hints }
 }
 
@@ -59,7 +59,7 @@ test('afterwards nobody listens', () => {
 
 test('where there is no page, as in Node or a worker, nothing is listened to', () => {
   const worker = new Target()
-  hearHints(worker as HintSource, () => undefined)()
+  hearHints(worker, () => undefined)()
   hearHints({}, () => undefined)()
   expect(worker.length).toBe(0)
 })
