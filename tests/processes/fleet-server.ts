@@ -1,6 +1,6 @@
 // One server of a fleet, in a process of its own. SIGTERM ends it in order, the end of its input at once.
-//   in  -> `FleetServerOptions` as JSON; `memory` on its input
-//   out -> lines of JSON: the port, then `Memory` for each time it was asked
+//   in  -> `FleetServerOptions` as JSON; `listen` where it waits, `memory` on its input
+//   out -> lines of JSON: the port once it listens, `Memory` for each time it was asked
 
 import { appendFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -38,17 +38,22 @@ const server = createServer({
   logger: silent,
   limits: { ...options.limits, ...unhurried },
 })
-const { port } = await server.listen(tcp({ host: '127.0.0.1', port: options.port }))
-console.log(JSON.stringify({ port }))
-
 function memory(): Memory {
   globalThis.gc?.()
   const { rss, heapUsed } = process.memoryUsage()
   return { rss, heapUsed, connections: server.inspect().connections.length }
 }
 
+async function listen(): Promise<void> {
+  const { port } = await server.listen(tcp({ host: '127.0.0.1', port: options.port }))
+  console.log(JSON.stringify({ port }))
+}
+
 const input = createInterface({ input: process.stdin })
-input.on('line', () => console.log(JSON.stringify(memory())))
+input.on('line', (line) => {
+  if (line === 'listen') void listen()
+  else console.log(JSON.stringify(memory()))
+})
 input.on('close', () => void server.close({ graceMs: 0 }))
 process.once('SIGTERM', () => {
   void server.close({ graceMs: 8_000, acceptMs: 1_000, spreadMs: 300 }).then(() => {
@@ -56,3 +61,5 @@ process.once('SIGTERM', () => {
     process.stdin.destroy()
   })
 })
+if (options.waits === true) console.log(JSON.stringify({ waits: true }))
+else await listen()

@@ -31,6 +31,8 @@ export interface FleetServerOptions {
   readonly port: number
   /** File that `once` and `slow` append to. */
   readonly log: string
+  /** Listens only when it is told so: a successor that is ready. */
+  readonly waits?: boolean
   readonly limits?: FleetLimits
 }
 
