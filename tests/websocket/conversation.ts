@@ -11,6 +11,8 @@ export interface Line {
   readonly stream: Duplex
   /** Bytes are written one by one. */
   readonly split: boolean
+  /** Instead of one: bytes of the next piece, of all that are written. */
+  readonly pieces?: ((total: number) => number) | undefined
 }
 
 type Data = Extract<Expected, { kind: 'text' | 'binary' }>
@@ -193,7 +195,7 @@ export function encodeAll(parts: readonly (Frame | Uint8Array)[], to: Role): Uin
   )
 }
 
-export function writeTo({ stream, split }: Line, bytes: Uint8Array): void {
+export function writeTo({ stream, split, pieces }: Line, bytes: Uint8Array): void {
   if (bytes.length === 0) return
   if (!split) {
     stream.write(bytes)
@@ -201,7 +203,7 @@ export function writeTo({ stream, split }: Line, bytes: Uint8Array): void {
   }
   for (let at = 0; at < bytes.length;) {
     const near = bytes.length <= splitBytes || at < 200 || at >= bytes.length - 200
-    const size = near ? 1 : Math.min(1_021, bytes.length - 200 - at)
+    const size = pieces?.(bytes.length) ?? (near ? 1 : Math.min(1_021, bytes.length - 200 - at))
     stream.write(Buffer.from(bytes.subarray(at, at + size)))
     at += size
   }

@@ -44,8 +44,8 @@ export class Reception {
   }
 
   /** A client has come. */
-  async accept(stream: Duplex, split: boolean): Promise<void> {
-    const line = { stream, split }
+  async accept(stream: Duplex, split: boolean, pieces?: Line['pieces']): Promise<void> {
+    const line = { stream, split, pieces }
     const opening = new Opening(line)
     const timer = setTimeout(() => opening.expire(), this.deadlineMs)
     try {
