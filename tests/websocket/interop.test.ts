@@ -1,5 +1,5 @@
-// Messages to and from WebSockets that others wrote: npm `ws` and Python's `websockets` in both roles,
-// undici and Chromium as clients. Text and binary, small and 1 MiB, with and without compression.
+// Messages to and from WebSockets that others wrote: npm `ws`, Python's `websockets` and Bun in both
+// roles, undici and Chromium as clients. Text and binary, small and 1 MiB, with and without compression.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,7 +13,7 @@ import { WebSocket as UndiciWebSocket } from 'undici'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { browserRequired, chromiumArgs, findChromium } from '../chromium.ts'
-import { findProgram } from '../programs.ts'
+import { findBun, findProgram } from '../programs.ts'
 import { startServer, type SubjectServer } from './subject.ts'
 
 const limit = 64 * 1024 * 1024
@@ -193,6 +193,34 @@ describe.skipIf(python === undefined).each(settings)(
   },
 )
 
+const bun = findBun('interoperation with Bun')
+
+describe.skipIf(bun === undefined).each(settings)('Bun, $setting', ({ setting, profile }) => {
+  const run = (...args: readonly string[]): ChildProcess =>
+    spawn(bun!, ['tests/websocket/peers/bun.js', ...args, setting], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+
+  test('as client', async () => {
+    const child = run('call', urlOf(profile))
+    const exit = once(child, 'exit')
+    child.stdin!.end(JSON.stringify([0, 2, 200, mebibyte]))
+    expect((await textOf(child.stdout!)).trim()).toMatch(agreed[setting])
+    expect((await exit)[0]).toBe(0)
+  })
+
+  test('as server', async () => {
+    const child = run('serve')
+    const exit = once(child, 'exit')
+    const [port] = (await once(createInterface({ input: child.stdout! }), 'line')) as [string]
+    const client = await Client.connect(Number(port), setting)
+    expect(client.socket.extensions).toMatch(agreed[setting])
+    await echoEverything(client)
+    child.stdin!.end()
+    expect((await exit)[0]).toBe(0)
+  })
+})
+
 const executablePath = findChromium()
 if (executablePath === undefined) {
   if (browserRequired) throw new Error('no Chromium found (CI is set, so this is a failure)')
@@ -200,7 +228,7 @@ if (executablePath === undefined) {
 }
 
 describe.skipIf(executablePath === undefined)('Chromium', () => {
-  test.each(settings)('as client, $setting', { timeout: 30_000 }, async ({ setting, profile }) => {
+  test.each(settings)('as client, $setting', async ({ setting, profile }) => {
     // No page that could be asked for its Origin: about:blank has none that anybody would let in.
     const server = await startServer(profile === 'echo' ? 'anyOriginDeflate' : 'anyOrigin')
     const browser = await chromium.launch({
