@@ -101,7 +101,23 @@ const pongs: readonly Case[] = [0, 1, 62, 125].map((size): Case => ({
 
 const burst = Array.from({ length: 10 }, (_, at) => `ping ${at}`)
 
+/** More than may wait: 256 KiB of pongs. */
+const flood = Array.from({ length: 2_000 }, (_, at) => `${at}`.padEnd(125, '.'))
+
 const series: readonly Case[] = [
+  {
+    title: '2,000 pings of 125 bytes at once: the last is answered, and a message behind them',
+    section: 'RFC 6455 5.5.3',
+    exchange: [
+      {
+        send: [...flood.map((name) => ping(name)), text('behind')],
+        expect: [
+          ...flood.map((name, at) => ({ ...gotPong(name), optional: at < flood.length - 1 })),
+          gotText('behind'),
+        ],
+      },
+    ],
+  },
   {
     title: 'ping whose payload is no text',
     section: 'RFC 6455 5.5.2',
