@@ -93,12 +93,8 @@ export interface SubjectServer {
 }
 
 export async function startServer(profile: Profile): Promise<SubjectServer> {
+  // A port may be used again: what counts is the newest connection from it.
   const closings = new Map<number, PromiseWithResolver>()
-  const of = (port: number): PromiseWithResolver => {
-    const known = closings.get(port) ?? withResolver()
-    closings.set(port, known)
-    return known
-  }
   // A request that is no upgrade does not get as far as the transport.
   const server = http.createServer((_, response) => {
     response.writeHead(426, { Connection: 'close', Upgrade: 'websocket' }).end('no upgrade\n')
@@ -106,13 +102,16 @@ export async function startServer(profile: Profile): Promise<SubjectServer> {
   server.on('upgrade', (request, socket, head) => {
     const { remotePort } = socket as unknown as { readonly remotePort: number }
     const accepted = acceptWebSocket(request, socket, head, profiles[profile].server)
-    if (accepted !== undefined) serve(accepted, profile, of(remotePort).resolve)
+    if (accepted === undefined) return
+    const closing = withResolver()
+    closings.set(remotePort, closing)
+    serve(accepted, profile, closing.resolve)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     server,
     port: (server.address() as AddressInfo).port,
-    told: (port) => of(port).promise,
+    told: (port) => closings.get(port)?.promise ?? Promise.reject(new Error('not accepted')),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
