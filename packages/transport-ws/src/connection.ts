@@ -179,7 +179,8 @@ export class Connection implements ParserHandler, OutboxOwner {
     }
     this.guard(() => this.parser.resume())
     if (this.busy || (this.paused && this.phase === 'open')) return
-    if (this.owner !== undefined) this.socket.resume()
+    // Closed before it was opened: nobody wants the bytes, but the end must be seen.
+    if (this.owner !== undefined || this.phase === 'closing') this.socket.resume()
     if (this.ended) this.onEnd()
   }
 
@@ -396,7 +397,7 @@ export class Connection implements ParserHandler, OutboxOwner {
   /** The socket's: the peer sends no more (TCP FIN). */
   onEnd(): void {
     this.ended = true
-    if (this.owner === undefined) return
+    if (this.owner === undefined && this.phase === 'open') return
     // It may have said goodbye in what is not parsed yet.
     if (this.phase === 'closed' || this.busy || this.parser.holding) return
     if (this.sending && this.answerWaits) return

@@ -64,6 +64,8 @@ export async function upgrade(to: UpgradeRequest, signal?: Signal): Promise<Upgr
     const fail = (error: Error): void => {
       leave()
       request.destroy()
+      // TLS that fails leaves the tunnel beneath it open.
+      through?.destroy()
       reject(error)
     }
     request.on('error', fail)
