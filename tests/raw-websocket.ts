@@ -182,15 +182,6 @@ export function frame(
   return webSocketFrame(Buffer.from(payload), { masked: true, opcode, ...options })
 }
 
-/** An unmasked frame, as a server sends it. */
-export function serverFrame(
-  opcode: number,
-  payload: Uint8Array | string = '',
-  options: { readonly fin?: boolean; readonly rsv?: number } = {},
-): Uint8Array {
-  return webSocketFrame(Buffer.from(payload), { masked: false, opcode, ...options })
-}
-
 /** The payload of a close frame. */
 export function closePayload(code: number, reason = ''): Uint8Array {
   return Buffer.concat([Buffer.of(code >>> 8, code & 0xff), Buffer.from(reason)])

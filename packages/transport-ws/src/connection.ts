@@ -102,6 +102,8 @@ export class Connection implements ParserHandler, OutboxOwner {
     this.options = options
     this.outbox = new Outbox(socket, this)
     this.parser = new Parser(options, this)
+    // A peer's FIN must not end our side while messages before it are still being worked on.
+    socket.allowHalfOpen = true
     const known: Known = socket
     known[connectionOf] = this
     socket.on('error', onSocketError)

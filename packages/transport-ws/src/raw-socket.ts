@@ -195,8 +195,10 @@ export class RawSocket implements RawWebSocket, ConnectionOwner {
       if (connection.state === 'closed') return
       connection.guard(() => {
         if (error !== undefined) throw error
-        if (connection.delivers)
-          this.handler!.onMessage(isText ? textOf(message, 0, message.length) : message)
+        if (connection.delivers) {
+          if (isText) this.onText(textOf(message, 0, message.length))
+          else this.onMessage(message, 0, message.length)
+        }
       })
       connection.setBusy(false)
     })
