@@ -208,8 +208,9 @@ class Inflater {
     maxMessage: number,
     done: (error: Error | undefined, message: Uint8Array) => void,
   ): void {
-    // Section 7.2.3.6: also an empty message has a byte. Without one the tail would begin a block.
-    if (payload.length === 0) return process.nextTick(() => done(notDeflate(), empty))
+    // Section 7.2.3.6: an empty message has a byte. From who leaves it out it is empty all the same,
+    // and the stream does not see it: the tail alone would begin a block that never ends.
+    if (payload.length === 0) return process.nextTick(() => done(undefined, empty))
     this.job = { payload, maxMessage, done, pieces: [], bytes: 0, finalBlocks: 0 }
     this.feed(this.job, (this.stream ??= this.begin()))
   }
