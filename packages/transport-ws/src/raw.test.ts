@@ -306,6 +306,29 @@ describe('closing', () => {
     expect(await seen.closed).toEqual({ code: 1000, reason: 'bye', wasClean: true })
   })
 
+  test('a paused client loses nothing when the server ends: messages, close frame, FIN', async () => {
+    const { port } = await stranger((request, socket) => {
+      const [, key = ''] = /Sec-WebSocket-Key: (\S+)/i.exec(request) ?? []
+      socket.end(
+        Buffer.concat([
+          Buffer.from(
+            'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+              `Sec-WebSocket-Accept: ${acceptOf(key)}\r\n\r\n`,
+          ),
+          Buffer.from('810161 810162 810163 880203e8'.replaceAll(' ', ''), 'hex'),
+        ]),
+      )
+    })
+    const client = await connect(port, {}, (_, ws) => ws.pause())
+    await client.until(() => client.messages.length === 1)
+    // Time for the FIN to do its harm.
+    for (let turn = 0; turn < 20; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+    expect(client.ws.state).toBe('open')
+    for (let turn = 0; turn < 3; turn += 1) client.ws.resume()
+    expect(await client.closed).toEqual({ code: 1000, reason: '', wasClean: true })
+    expect(client.messages).toEqual(['a', 'b', 'c'])
+  })
+
   test('a reset is 1006, with the error of the socket', async () => {
     const { peer, seen } = await served()
     peer.socket.resetAndDestroy()
