@@ -281,6 +281,8 @@ describe('what is refused', () => {
     ['RSV3', frame(1, '', { rsv: 0x10 }), 1002],
     ['bytes that are no deflate', frame(1, hex('ff ff ff'), rsv1), 1007],
     ['a reference to before the window', frame(2, hex('f2 00 11 00 00'), rsv1), 1007],
+    ['a stored block cut short', frame(2, hex('00 05 00 fa ff 48 65'), rsv1), 1007],
+    ['a stored block without its bytes', frame(2, hex('00 05 00 fa ff'), rsv1), 1007],
     ['text that is not UTF-8', frame(1, deflated(hex('c3 28')), rsv1), 1007],
   ])('%s', async (_, bytes, code) => {
     const { peer, seen } = await compressed()

@@ -232,12 +232,18 @@ class Inflater {
   private feed(job: InflateJob, stream: zlib.InflateRaw): void {
     const { payload } = job
     const before = stream.bytesWritten
-    stream.write(payload)
+    let bytes = 0
+    stream.write(payload, () => {
+      stream.read()
+      bytes = job.bytes
+    })
     stream.write(tail)
     stream.flush(() => {
       if (this.stream !== stream || this.job !== job) return
       stream.read()
       if (this.job !== job) return
+      // The tail is an empty block. Where something came out of it, it was the rest of another one.
+      if (job.bytes !== bytes) return this.end(notDeflate())
       const taken = stream.bytesWritten - before
       if (taken === payload.length + tail.length) return this.end(undefined)
       this.beginAgain(job, payload.subarray(taken))
