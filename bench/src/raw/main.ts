@@ -3,7 +3,7 @@
 //   out -> ratios, Callbox to ws: CPU per message of both ends together, rates; median, min and max
 // Contenders take turns, so that a busy machine slows both. Absolute figures are no claim.
 
-import { fork, type ChildProcess } from 'node:child_process'
+import { execFileSync, fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import type { Figures, Order } from './end.ts'
@@ -26,13 +26,27 @@ const rounds = Number(values.rounds)
 const ms = Number(values.ms)
 const idle = Number(values.idle)
 
+/**
+ * As one file of JavaScript, as users run it: what translates TypeScript on the fly gives every
+ * closure a name, which costs each idle connection some hundred bytes.
+ */
+const program = fileURLToPath(new URL('../../node_modules/.cache/raw-end.mjs', import.meta.url))
+execFileSync(fileURLToPath(new URL('../../../node_modules/.bin/esbuild', import.meta.url)), [
+  fileURLToPath(new URL('end.ts', import.meta.url)),
+  '--bundle',
+  '--platform=node',
+  '--format=esm',
+  '--conditions=@callbox/source',
+  '--external:ws',
+  '--log-level=warning',
+  `--outfile=${program}`,
+])
+
 class End {
   private readonly child: ChildProcess
 
   constructor(name: string) {
-    this.child = fork(fileURLToPath(new URL('end.ts', import.meta.url)), [name], {
-      execArgv: ['--conditions=@callbox/source', '--import', 'tsx', '--expose-gc'],
-    })
+    this.child = fork(program, [name], { execArgv: ['--expose-gc'] })
     // One that dies answers nothing: the figures of this run are none.
     this.child.on('exit', (code) => {
       if (code !== 0) process.exit(1)
