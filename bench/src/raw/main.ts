@@ -103,7 +103,7 @@ const workloads: readonly (readonly [title: string, order: Order])[] = [
   ['echo 32 B, 1 in flight', { do: 'echo', bytes: 32, inFlight: 1, ms }],
   ['echo 32 B, 64 in flight', { do: 'echo', bytes: 32, inFlight: 64, ms }],
   ['echo 32 B, 1,024 in flight', { do: 'echo', bytes: 32, inFlight: 1_024, ms }],
-  ['one way 32 B', { do: 'stream', bytes: 32, count: 400_000 }],
+  ['one way 32 B', { do: 'stream', bytes: 32, count: 1_000_000 }],
   ['echo 64 KiB, 8 in flight', { do: 'echo', bytes: 64 * 1024, inFlight: 8, ms }],
   ['echo 1 MiB, 4 in flight', { do: 'echo', bytes: 1024 * 1024, inFlight: 4, ms }],
 ]

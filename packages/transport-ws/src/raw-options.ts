@@ -79,7 +79,7 @@ export interface RawWebSocketClose {
 
 /**
  * What a WebSocket tells its user. An error that one of these throws aborts the connection and is
- * given to `onClose`.
+ * given to `onClose`; what `onClose` itself throws becomes a warning of the process.
  */
 export interface RawWebSocketHandler {
   /**

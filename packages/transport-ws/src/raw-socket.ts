@@ -255,7 +255,12 @@ export class RawSocket implements RawWebSocket, ConnectionOwner {
     this.waiting = undefined
     this.waitingBytes = 0
     this.codec?.close()
-    this.handler!.onClose({ code, reason, wasClean, ...(error === undefined ? {} : { error }) })
+    try {
+      this.handler!.onClose({ code, reason, wasClean, ...(error === undefined ? {} : { error }) })
+    } catch (thrown) {
+      // There is nobody left to tell, and no connection to end.
+      process.emitWarning(thrown instanceof Error ? thrown : String(thrown))
+    }
   }
 }
 

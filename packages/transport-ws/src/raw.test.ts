@@ -1,5 +1,6 @@
 // The message-level API over real sockets, with a hand-written peer or one of our own.
 
+import { once } from 'node:events'
 import * as http from 'node:http'
 import type * as net from 'node:net'
 import { RawPeer } from '@callbox/testing/node'
@@ -386,6 +387,22 @@ describe('closing', () => {
     expect(code).toBe(1006)
     expect(error).toMatchObject({ message: 'mine' })
     await peer.closed
+  })
+
+  test('an error of onClose is a warning', async () => {
+    const { port } = await serve()
+    const ws = await connectWebSocket(`ws://127.0.0.1:${port}/`)
+    const warned = once(process, 'warning')
+    ws.open({
+      onMessage: () => undefined,
+      onClose: () => {
+        throw new Error('in onClose')
+      },
+    })
+    const stderr = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    await ws.close()
+    expect((await warned)[0]).toMatchObject({ message: 'in onClose' })
+    stderr.mockRestore()
   })
 })
 
