@@ -12,7 +12,7 @@ import {
   type Processed,
 } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
-import { decodeValue, encodeValue } from '../codec/msgpack.ts'
+import { decodeValue, encodeValue } from '../codec/msgpack-value.ts'
 import type { MethodDefinition } from '../contract/kinds.ts'
 import { ErrorFlag, errorFrame, parseError, type Frame } from '../frames/fields.ts'
 import type { Runtime } from './runtime.ts'

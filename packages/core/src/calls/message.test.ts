@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { resolveLimits } from '../base/limits.ts'
-import { decodeValue, msgpackCodec } from '../codec/msgpack.ts'
+import { msgpackCodec } from '../codec/msgpack.ts'
+import { decodeValue } from '../codec/msgpack-value.ts'
 import { ByteSink } from '../codec/sink.ts'
 import { FrameType, Flag } from '../frames/frame.ts'
 import { cutFragment, encodeMessage, writeHead } from './message.ts'

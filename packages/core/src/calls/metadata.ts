@@ -5,7 +5,7 @@
 
 import { RpcError } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
-import { decodeValue, encodeValue } from '../codec/msgpack.ts'
+import { decodeValue, encodeValue } from '../codec/msgpack-value.ts'
 import type { Metadata } from './types.ts'
 
 /** Where a resumable stream starts, and the position of an item. */

@@ -5,9 +5,11 @@ import { expect, test } from 'vitest'
 import { sizes } from '../../../../tests/sizes.ts'
 import { resolveLimits } from '../base/limits.ts'
 import { CodecError } from './codec.ts'
-import { decodeValue, encodeValue } from './msgpack.ts'
+import { msgpackCodec } from './msgpack.ts'
+import { decodeValue, encodeValue } from './msgpack-value.ts'
 
 const limits = resolveLimits('internet')
+const any = msgpackCodec(limits).of(undefined)
 
 /** mulberry32: integers below `below`. */
 function seeded(seed: number): (below: number) => number {
@@ -218,15 +220,24 @@ function same(a: unknown, b: unknown): boolean {
   )
 }
 
-/** What came of one body. Throws for whatever must not happen. */
-function tried(bytes: Uint8Array): 'refused' | 'accepted' {
-  let value: unknown
+const refused = Symbol('refused')
+
+function decoded(decode: () => unknown): unknown {
   try {
-    value = decodeValue(bytes, 0, bytes.length, limits)
+    return decode()
   } catch (error) {
-    if (error instanceof CodecError) return 'refused'
+    if (error instanceof CodecError) return refused
     throw error
   }
+}
+
+/** What came of one body. Throws for whatever must not happen. */
+function tried(bytes: Uint8Array): 'refused' | 'accepted' {
+  const value = decoded(() => decodeValue(bytes, 0, bytes.length, limits))
+  // By msgpackr, and without it.
+  if (!same(value, decoded(() => any.decode(bytes, 0, bytes.length))))
+    throw new Error('the two decoders read different things')
+  if (value === refused) return 'refused'
   if (!same(value, new PlainReader(bytes).read()))
     throw new Error('the decoder reads something else')
   // What was decoded can be sent on, and arrives as it is.

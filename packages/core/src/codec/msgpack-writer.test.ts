@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { sizes } from '../../../../tests/sizes.ts'
 import { resolveLimits } from '../base/limits.ts'
 import { CodecError } from './codec.ts'
-import { decodeValue, encodeValue, msgpackCodec } from './msgpack.ts'
+import { msgpackCodec } from './msgpack.ts'
+import { decodeValue, encodeValue } from './msgpack-value.ts'
 import { ByteSink } from './sink.ts'
 
 const limits = resolveLimits('internet')

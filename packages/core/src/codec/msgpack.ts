@@ -1,15 +1,13 @@
 // The codec that is always there: msgpack, self-describing.
-//   in  -> values, written by `msgpack-writer.ts`; bytes, scanned by `guard.ts` before msgpackr reads
-//          them. The only file that knows msgpackr
-//   out -> payload bytes; values that own their memory
-// Checks no schema.
+//   in  -> bytes, scanned by `guard.ts` before msgpackr reads them. The only file that knows msgpackr
+//   out -> values that own their memory
+// Writing, and all of it that needs no msgpackr, is in `msgpack-codec.ts`.
 
 import * as library from '#msgpackr'
 import type * as msgpackr from 'msgpackr'
-import { CodecError, type Codec, type SchemaCodec } from './codec.ts'
-import { checkMsgpack, sameKey, type GuardLimits, type Scan } from './guard.ts'
-import { writeMsgpack } from './msgpack-writer.ts'
-import { ByteSink } from './sink.ts'
+import { CodecError, type Codec } from './codec.ts'
+import { sameKey, type GuardLimits, type Scan } from './guard.ts'
+import { msgpackCodecWith } from './msgpack-codec.ts'
 
 // The entry that only decodes has its types from the whole of the library.
 const { Unpackr } = library as unknown as Pick<typeof msgpackr, 'Unpackr'>
@@ -22,87 +20,9 @@ const unpackr = new Unpackr({
   moreTypes: false,
 })
 
-/** Of values that no connection's limits govern, such as the maps of a handshake. */
-const ownLimits: GuardLimits = { maxDepth: 64, maxNodes: 262_144, maxKeys: 32_768 }
-
 /** The msgpack codec under these limits. */
 export function msgpackCodec(limits: GuardLimits): Codec {
-  const any = new MsgpackCodec(limits, false)
-  const anyObject = new MsgpackCodec(limits, true)
-  return {
-    name: 'msgpack',
-    of: (schema) => (schema !== undefined && isObjectSchema(schema) ? anyObject : any),
-  }
-}
-
-function isObjectSchema(schema: object): boolean {
-  return '~kind' in schema && schema['~kind'] === 'Object'
-}
-
-class MsgpackCodec implements SchemaCodec {
-  readonly checked = false
-  nodes = 0
-  private readonly limits: GuardLimits
-  private readonly emptyIsObject: boolean
-
-  constructor(limits: GuardLimits, emptyIsObject: boolean) {
-    this.limits = limits
-    this.emptyIsObject = emptyIsObject
-  }
-
-  encode(value: unknown, out: ByteSink): void {
-    // No bytes are `undefined`: an argument that was left out.
-    if (value !== undefined) writeMsgpack(value, out, this.limits)
-  }
-
-  decode(bytes: Uint8Array, start: number, end: number): unknown {
-    this.nodes = 1
-    if (start === end) return this.emptyIsObject ? {} : undefined
-    const scan = checkMsgpack(bytes, start, end, this.limits)
-    this.nodes = scan.nodes
-    return decodeScanned(bytes, start, end, scan)
-  }
-
-  count(bytes: Uint8Array, start: number, end: number): number {
-    if (start === end) return 1
-    try {
-      return checkMsgpack(bytes, start, end, this.limits).nodes
-    } catch {
-      return 0
-    }
-  }
-}
-
-let scratch: ByteSink | undefined
-
-/** Encodes one value to bytes of its own. Throws CodecError with the path of what cannot travel. */
-export function encodeValue(value: unknown): Uint8Array<ArrayBuffer> {
-  // Taken away while in use: a getter of the value may come back here.
-  const sink = scratch ?? new ByteSink()
-  scratch = undefined
-  const { buffer } = sink
-  sink.begin(0)
-  try {
-    writeMsgpack(value, sink, ownLimits)
-    return sink.buffer.slice(sink.start, sink.position)
-  } finally {
-    sink.reset()
-    // One that grew goes away.
-    if (sink.buffer === buffer) scratch = sink
-  }
-}
-
-/**
- * Decodes one value that a peer has sent, `bytes[start, end)`. The result shares no memory with
- * `bytes`; binary is plain Uint8Array. Throws CodecError, whose text holds nothing of the peer's.
- */
-export function decodeValue(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  limits: GuardLimits,
-): unknown {
-  return decodeScanned(bytes, start, end, checkMsgpack(bytes, start, end, limits))
+  return msgpackCodecWith(decodeScanned, limits)
 }
 
 function decodeScanned(

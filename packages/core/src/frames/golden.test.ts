@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { resolveLimits } from '../base/limits.ts'
 import { encodeMessage, cutFragment, writeHead, type Head } from '../calls/message.ts'
-import { encodeValue, msgpackCodec } from '../codec/msgpack.ts'
+import { msgpackCodec } from '../codec/msgpack.ts'
+import { encodeValue } from '../codec/msgpack-value.ts'
 import { ByteSink } from '../codec/sink.ts'
 import {
   ackFrame,

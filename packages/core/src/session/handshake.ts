@@ -5,7 +5,7 @@
 
 import { ConnectionError, protocolError } from '../base/errors.ts'
 import type { Limits } from '../base/limits.ts'
-import { decodeValue, encodeValue } from '../codec/msgpack.ts'
+import { decodeValue, encodeValue } from '../codec/msgpack-value.ts'
 import { contractHash, methodHash } from '../contract/fingerprint.ts'
 import { methodsOf, type AnyContract, type NamedMethod } from '../contract/contract.ts'
 import { helloFrame, parseHello, parseWelcome, welcomeFrame, type Frame } from '../frames/fields.ts'

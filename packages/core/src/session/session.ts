@@ -16,7 +16,7 @@ import type { Limits } from '../base/limits.ts'
 import type { Metrics } from '../base/metrics.ts'
 import { Timer, type Timers } from '../base/timers.ts'
 import { TokenBucket } from '../base/token-bucket.ts'
-import { encodeValue } from '../codec/msgpack.ts'
+import { encodeValue } from '../codec/msgpack-value.ts'
 import { readBatch } from '../frames/batch.ts'
 import {
   ackFrame,
