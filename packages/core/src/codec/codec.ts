@@ -42,7 +42,7 @@ export type RefusedReason =
 /** A payload that does not decode, or a value that does not encode. Never holds payload text. */
 export class CodecError extends Error {
   readonly reason: RefusedReason
-  /** Where in the value, as a JSON pointer without values; empty when decoding. */
+  /** Where in the value, as a JSON pointer without values; msgpack knows it when encoding only. */
   readonly path: string
   /** The limit that was passed, where that is why. */
   readonly limit: keyof Limits | undefined
@@ -54,6 +54,13 @@ export class CodecError extends Error {
     this.path = path
     this.limit = limit
   }
+}
+
+/** A codec that may be agreed on, as options name it. */
+export interface CodecChoice {
+  readonly name: string
+  /** The codec under the limits of one side. */
+  codec(limits: Pick<Limits, 'maxDepth' | 'maxNodes' | 'maxKeys'>): Codec
 }
 
 /** Makes the codec of a schema. `schema` is undefined where a contract declares none. */

@@ -23,15 +23,16 @@ let maxDepth = 0
  * travel: functions, symbols, objects with an inner life (Map, Set, RegExp, Error, Promise, typed
  * arrays other than Uint8Array ...), invalid Dates, bigints of more than 64 bits, text with lone
  * surrogates, an own key `__proto__`, more than `maxDepth` or `maxNodes`. What a getter of the value
- * throws comes out as it is. `out` is then left with a part of the value.
+ * throws comes out as it is. `out` is then left with a part of the value. Answers the nodes written.
  */
-export function writeMsgpack(value: unknown, out: ByteSink, limits: GuardLimits): void {
+export function writeMsgpack(value: unknown, out: ByteSink, limits: GuardLimits): number {
   const outerNodes = nodesLeft
   const outerDepth = maxDepth
   nodesLeft = limits.maxNodes
   maxDepth = Math.min(limits.maxDepth, deepest)
   try {
     writeValue(value, out, 0)
+    return limits.maxNodes - nodesLeft
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     throw new CodecError(error.reason, error.message, error.path())

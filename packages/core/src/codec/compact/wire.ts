@@ -9,7 +9,7 @@ import type { ByteSink } from '../sink.ts'
 import { decodeText } from '../text.ts'
 
 /** Of the message being read or written. One at a time: writing saves what it interrupts. */
-export const run = {
+export const run: { at: number; left: number } = {
   /** Where the next value begins, after a read. */
   at: 0,
   /** Nodes that may still come. */
@@ -142,7 +142,7 @@ export function readFloat(bytes: Uint8Array, start: number, end: number): number
 }
 
 /** A length that is not over what is left, nor over `most`. */
-function readLength(bytes: Uint8Array, start: number, end: number, most: number): number {
+export function readLength(bytes: Uint8Array, start: number, end: number, most: number): number {
   let size: number
   if (start < end && bytes[start]! < 0x80) {
     size = bytes[start]!
@@ -244,6 +244,11 @@ export function writeVarint(out: ByteSink, value: number): void {
   out.position = putVarint(out.buffer, out.position, value)
 }
 
+export function writeZigzag(out: ByteSink, value: number): void {
+  out.reserve(widestVarint)
+  out.position = putZigzag(out.buffer, out.position, value)
+}
+
 export function writeBigint(out: ByteSink, value: bigint): void {
   if (value > maxUint64 || value < minInt64) refuse('value', 'a bigint of more than 64 bits')
   out.reserve(10)
@@ -300,7 +305,7 @@ function writeLongText(out: ByteSink, text: string, more: number): void {
 }
 
 /** Bytes of a varint. */
-function widthOf(value: number): number {
+export function widthOf(value: number): number {
   let width = 1
   for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 128)) width += 1
   return width
