@@ -46,10 +46,11 @@ export function filesUnder(folder) {
 function readPackage(folder) {
   const path = join(root, folder)
   const manifest = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8'))
-  return { name: manifest.name, folder, path, manifest, entries: sourceEntries(manifest.exports) }
+  const entries = [...sourceEntries(manifest.exports), ...sourceEntries(manifest.imports ?? {})]
+  return { name: manifest.name, folder, path, manifest, entries }
 }
 
-/** The source file of each subpath and condition: `exports` is the only list of entries. */
+/** The source file of each subpath and condition: `exports` and `imports` list all entries. */
 function sourceEntries(exported) {
   if (typeof exported === 'string') return []
   return Object.entries(exported).flatMap(([condition, target]) =>

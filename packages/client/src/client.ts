@@ -1,4 +1,4 @@
-// `createClient`: the calls of every contract, what the server may call, and the connection.
+// A client: the calls of every contract, what the server may call, and the connection.
 //   in  -> contracts, a transport, options
 //   out -> one object that a user keeps
 
@@ -21,7 +21,7 @@ import {
 } from '@callbox/core/internal'
 import { ClientConnection } from './connection.ts'
 import { hearHints } from './hints.ts'
-import { resolveOptions, type ClientOptions, type ResolvedOptions } from './options.ts'
+import type { ResolvedOptions } from './options.ts'
 
 const reserved: ReadonlySet<string> = new Set([
   'handle',
@@ -33,18 +33,13 @@ const reserved: ReadonlySet<string> = new Set([
   'toJSON',
 ])
 
-/**
- * Makes a client. Connects on first use, and again whenever the connection is lost; calls made
- * meanwhile wait until their deadline.
- * Throws TypeError for a reserved key or two contracts of one name, RangeError for limits.
- */
-export function createClient<const Cs extends { readonly [K in keyof Cs]: AnyContract }>(
-  contracts: Cs & ReservedContracts,
+/** Makes a client; see `createClient`. */
+export function clientOf<Cs>(
+  contracts: Readonly<Record<string, AnyContract>>,
   transport: Transport,
-  options: ClientOptions = {},
+  resolved: ResolvedOptions,
 ): Client<Cs> {
-  const resolved = resolveOptions(options)
-  const entries = Object.entries(contracts as Readonly<Record<string, AnyContract>>)
+  const entries = Object.entries(contracts)
   checkNames(entries)
   const listeners = new Listeners(resolved)
   const served = new ServedByClient(resolved)

@@ -70,7 +70,7 @@ async function attempt(parts: ConnectParts, signal: Signal): Promise<void> {
       {
         onFrame: (buffer, start, end) => {
           if (buffer[start] === FrameType.GoAway) return session.receiveGoAway(buffer, start, end)
-          parts.onWelcome(session, agreed(readWelcome(buffer, start, end, limits)))
+          parts.onWelcome(session, agreed(options, readWelcome(buffer, start, end, limits)))
           settle()
           resolve()
         },
@@ -85,7 +85,7 @@ async function attempt(parts: ConnectParts, signal: Signal): Promise<void> {
         client: options.identity,
         auth,
         contracts: parts.contracts.map(stampOf),
-        codecs: [options.runtime.codec.name],
+        codecs: options.runtime.codecs.map(({ name }) => name),
         limits: statedLimits(limits),
         session: parts.resumeTerms(),
       }),
@@ -123,9 +123,8 @@ function unlessAborted<T>(work: Promise<T>, signal: Signal): Promise<T> {
   })
 }
 
-/** Only msgpack was offered. */
-function agreed(welcome: WelcomeTerms): WelcomeTerms {
-  if (welcome.codec !== 'msgpack')
+function agreed({ runtime }: ResolvedOptions, welcome: WelcomeTerms): WelcomeTerms {
+  if (!runtime.codecs.some(({ name }) => name === welcome.codec))
     throw new ConnectionError('protocol', 'WELCOME chooses a codec that was not offered')
   return welcome
 }

@@ -22,6 +22,7 @@ import {
   type CallStarter,
   type ClientSnapshot,
   type Dispatcher,
+  type Method,
   type ResumeTerms,
   type Session,
   type SessionEnd,
@@ -64,6 +65,10 @@ export class ClientConnection implements CallStarter, DialerOwner {
     this.parts = parts
     this.dialer = new Dialer(parts, this)
     this.refresh = new CredentialRefresh(parts.options)
+  }
+
+  codecFor(method: Method): number {
+    return this.live?.calls.codecFor(method) ?? 0
   }
 
   start(call: Startable): void {
@@ -111,6 +116,7 @@ export class ClientConnection implements CallStarter, DialerOwner {
       runtime: options.runtime,
       session,
       peer: welcome.limits,
+      codec: welcome.codec,
       ids: idsOfClient(contracts, welcome.methods, options.strictContract),
       role: 'client',
       dispatcher: dispatcher(welcome),

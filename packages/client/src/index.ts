@@ -23,5 +23,5 @@ export {
   type StateChange,
   type Transport,
 } from '@callbox/core'
-export { createClient } from './client.ts'
+export { createClient } from './create-client.ts'
 export type { ClientOptions } from './options.ts'

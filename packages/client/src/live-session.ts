@@ -42,6 +42,9 @@ export class LiveSession {
     const { session } = this
     if (session.state !== 'parked')
       throw new ConnectionError('session_lost', 'the session is over on this side')
+    const { codecs } = this.calls.runtime
+    if (welcome.codec !== codecs[this.calls.codec]!.name)
+      throw protocolError('WELCOME resumes with another codec')
     if (session.retention(welcome.received) !== 'retained')
       throw protocolError('WELCOME resumes at a position that cannot be')
     this.ticket = welcome.session ?? this.ticket

@@ -7,12 +7,14 @@ import {
   ByteSink,
   clockOf,
   Memory,
-  msgpackCodec,
   Parked,
   resolveLimits,
   RetryPolicy,
   Timers,
   type Clock,
+  type Codec,
+  type CodecChoice,
+  type Limits,
   type LimitsOption,
   type Metrics,
   type Report,
@@ -43,6 +45,12 @@ export interface ClientOptions {
    * fail at once with `unavailable`, processed `no`. A call's own option goes before it.
    */
   readonly waitForReady?: boolean | undefined
+  /**
+   * Payload codecs to offer for calls by id, beside msgpack; the server chooses. On Node the default
+   * is `[compact()]` of `@callbox/core/compact`; in browsers there is none, so that nobody loads what
+   * they do not use.
+   */
+  readonly codecs?: readonly CodecChoice[] | undefined
   /** A preset, or single limits. Default `internet`. */
   readonly limits?: LimitsOption | undefined
   /** Takes what happened that no call reports: dropped events, throwing listeners. */
@@ -61,8 +69,15 @@ export interface ResolvedOptions {
   readonly strictContract: boolean
 }
 
+/** What a platform, or an entry of this package, gives to clients whose options do not say. */
+export interface Defaults {
+  /** msgpack: there is no client without it. */
+  msgpack(limits: Limits): Codec
+  readonly codecs: readonly CodecChoice[]
+}
+
 /** Throws RangeError for limits that cannot be. */
-export function resolveOptions(options: ClientOptions): ResolvedOptions {
+export function resolveOptions(options: ClientOptions, defaults: Defaults): ResolvedOptions {
   const clock = options.clock ?? clockOf(globalThis)
   const limits = resolveLimits(options.limits)
   const timers = new Timers(clock)
@@ -77,7 +92,10 @@ export function resolveOptions(options: ClientOptions): ResolvedOptions {
       waitForReady: options.waitForReady,
       metrics: options.metrics,
       retry: new RetryPolicy(limits, () => clock.random()),
-      codec: msgpackCodec(limits),
+      codecs: [
+        defaults.msgpack(limits),
+        ...(options.codecs ?? defaults.codecs).map((choice) => choice.codec(limits)),
+      ],
       sink: new ByteSink(),
       validate: options.validate,
       checkOutput: options.validate !== undefined,

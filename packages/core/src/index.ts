@@ -30,6 +30,7 @@ export type {
   ResumableCallOptions,
   Signal,
 } from './calls/types.ts'
+export type { CodecChoice } from './codec/codec.ts'
 export type { SchemaValidator, Validate } from './codec/validator.ts'
 export {
   contract,

@@ -31,10 +31,18 @@ export { callsOf, type CallerParts } from './calls/caller.ts'
 export { failure } from './calls/failure.ts'
 export type { Dispatcher, ServedMethod } from './calls/incoming.ts'
 export type { CallStarter, Startable } from './calls/channel.ts'
+export type { Method } from './calls/method.ts'
 export type { Ambient, CallScope, Runtime } from './calls/runtime.ts'
 export type { ClientSnapshot, ConnectionSnapshot, ServerSnapshot } from './calls/snapshot.ts'
-export { CodecError, type Codec, type RefusedReason, type SchemaCodec } from './codec/codec.ts'
+export {
+  CodecError,
+  type Codec,
+  type CodecChoice,
+  type RefusedReason,
+  type SchemaCodec,
+} from './codec/codec.ts'
 export { msgpackCodec } from './codec/msgpack.ts'
+export { plainMsgpackCodec } from './codec/msgpack-value.ts'
 export { ByteSink } from './codec/sink.ts'
 export { batchedBytes, writeBatch, type FrameRange } from './frames/batch.ts'
 export { RetryPolicy } from './calls/retry.ts'

@@ -17,7 +17,7 @@ import {
   type WelcomeTerms,
 } from '@callbox/core/internal'
 import { admit, refusalOf, type Admittance } from './admittance.ts'
-import { contractsOf, ServerConnection } from './connection.ts'
+import { codecsOf, ServerConnection } from './connection.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { ResumableSession, Sessions } from './sessions.ts'
 
@@ -90,11 +90,11 @@ class Accept {
     // The peer gives up before it has begun.
     if (buffer[from] === FrameType.GoAway) return this.session.receiveGoAway(buffer, from, to)
     this.hello = readHello(buffer, from, to, this.options.runtime.limits)
-    const { codec } = this.options.runtime
-    if (!this.hello.codecs.includes(codec.name))
-      throw protocolError(
-        `no common codec: ${codec.name} here, ${namesOf(this.hello.codecs)} there`,
-      )
+    const { runtime } = this.options
+    if (codecsOf(runtime, this.hello).length === 0) {
+      const own = namesOf(runtime.codecs.map(({ name }) => name))
+      throw protocolError(`no common codec: ${own} here, ${namesOf(this.hello.codecs)} there`)
+    }
     void this.authenticate(this.hello)
   }
 
@@ -130,9 +130,7 @@ class Accept {
     if (this.over) return
     const asked = hello.session
     const found =
-      asked === undefined
-        ? undefined
-        : this.sessions.find(asked, admittance.principal, contractsOf(hello))
+      asked === undefined ? undefined : this.sessions.find(asked, admittance.principal, hello)
     if (typeof found !== 'object') {
       if (found !== undefined) this.refuseResume(found)
       return this.welcome(hello, admittance)
@@ -165,7 +163,8 @@ class Accept {
       resumable === undefined
         ? undefined
         : { id: resumable.id, token: resumable.token, graceMs: resumable.graceMs }
-    this.writeWelcome(hello, admittance, { resumed: false, received: 0, session: grant })
+    const { codec } = connection
+    this.writeWelcome(hello, admittance, { codec, resumed: false, received: 0, session: grant })
     this.session.open(connection.calls, {
       keepalive: this.keepalive,
       graceMs: resumable?.graceMs ?? 0,
@@ -183,7 +182,8 @@ class Accept {
     session.fence()
     const { received } = session
     const grant = this.sessions.rotate(resumable)
-    this.writeWelcome(hello, admittance, { resumed: true, received, session: grant })
+    const { codec } = connection
+    this.writeWelcome(hello, admittance, { codec, resumed: true, received, session: grant })
     connection.renew(admittance, this.link.peer)
     const { maxMessage, maxMeta, maxCalls } = hello.limits
     connection.calls.onLimits({ maxMessage, maxMeta, maxCalls })
@@ -203,13 +203,12 @@ class Accept {
   private writeWelcome(
     hello: HelloTerms,
     { expiresInMs }: Admittance,
-    session: Pick<WelcomeTerms, 'resumed' | 'received' | 'session'>,
+    session: Pick<WelcomeTerms, 'codec' | 'resumed' | 'received' | 'session'>,
   ): void {
     const { runtime, served, identity } = this.options
     this.session.writeConnection(
       writeWelcome({
         server: identity,
-        codec: runtime.codec.name,
         limits: statedLimits(runtime.limits),
         methods: stampsFor(hello.contracts, served.contracts),
         keepalive: this.keepalive,

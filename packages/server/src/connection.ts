@@ -15,6 +15,7 @@ import {
   RpcError,
   Timer,
   type HelloTerms,
+  type Runtime,
   type ServedMethod,
   type Session,
   type Startable,
@@ -49,6 +50,8 @@ const retireGraceMs = 30_000
 export class ServerConnection implements Connection {
   peer: Peer
   readonly calls: Calls
+  /** Of its calls by id. */
+  readonly codec: string
   /** Names and hashes of the client's contracts, as one text: only the same ones may resume. */
   readonly contracts: string
   private readonly dispatch: Dispatch
@@ -65,6 +68,7 @@ export class ServerConnection implements Connection {
     this.options = options
     this.peer = admitted.peer
     const { runtime, served } = options
+    this.codec = codecsOf(runtime, hello)[0]!
     const table = tableOf(hello, served)
     this.contracts = contractsOf(hello)
     this.identity = hello.client
@@ -80,6 +84,7 @@ export class ServerConnection implements Connection {
       runtime,
       session,
       peer: hello.limits,
+      codec: this.codec,
       ids: idsFor(hello, served),
       role: 'server',
       dispatcher: this.dispatch,
@@ -189,6 +194,12 @@ export class ServerConnection implements Connection {
 /** What a client says of its contracts, as one text that is equal only where all of it is. */
 export function contractsOf(hello: HelloTerms): string {
   return JSON.stringify(hello.contracts)
+}
+
+/** Names of the codecs that both sides have, the one that this side likes best first. */
+export function codecsOf({ codecs }: Runtime, hello: HelloTerms): readonly string[] {
+  const [msgpack, ...others] = codecs.map(({ name }) => name)
+  return [...others, msgpack!].filter((name) => hello.codecs.includes(name))
 }
 
 /** Methods by the ids that HELLO's order of contracts gives them. */

@@ -3,6 +3,7 @@
 //   out -> the runtime of all its calls, the tables of its services
 
 import type { Connection, Interceptor, Service } from '@callbox/core'
+import { compact } from '@callbox/core/compact'
 import {
   ByteSink,
   clockOf,
@@ -16,6 +17,7 @@ import {
   Timers,
   type AnyContract,
   type Clock,
+  type CodecChoice,
   type LimitsOption,
   type Metrics,
   type Report,
@@ -37,6 +39,11 @@ export interface ServerOptions<S extends readonly Service<never>[], Context> ext
   readonly limits?: LimitsOption | undefined
   /** Takes one event at a time. Default: a line on standard error, from `info` up. */
   readonly logger?: Report | undefined
+  /**
+   * Payload codecs for calls by id, the one that is liked best first; msgpack is always there.
+   * Default `[compact()]` of `@callbox/core/compact`; `[]` for msgpack alone.
+   */
+  readonly codecs?: readonly CodecChoice[] | undefined
   /** Whether outputs are checked against their schemas. Default: unless NODE_ENV is `production`. */
   readonly validateOutput?: boolean | undefined
   /** What clients see in WELCOME. */
@@ -127,7 +134,10 @@ export function resolveOptions(
     parked: new Parked(limits.parkedBudget),
     metrics: options.metrics,
     overload: () => (lag.overloaded ? overloadRetryMs : undefined),
-    codec: msgpackCodec(limits),
+    codecs: [
+      msgpackCodec(limits),
+      ...(options.codecs ?? [compact()]).map((choice) => choice.codec(limits)),
+    ],
     sink: new ByteSink(),
     validate,
     checkOutput: options.validateOutput ?? process.env['NODE_ENV'] !== 'production',

@@ -5,9 +5,9 @@
 // one is pending until a frame comes over the new link: until then the old one resumes too, and gets
 // the same pending one, for a WELCOME that was lost must not cost the session (threat R2).
 
-import type { ResumeTerms, SessionGrant } from '@callbox/core/internal'
+import type { HelloTerms, ResumeTerms, SessionGrant } from '@callbox/core/internal'
 import { timingSafeEqual } from 'node:crypto'
-import type { ServerConnection } from './connection.ts'
+import { contractsOf, type ServerConnection } from './connection.ts'
 
 const partBytes = 16
 
@@ -25,7 +25,7 @@ export interface ResumableSession {
   pending: Uint8Array | undefined
 }
 
-export type ResumeRefusal = 'unknown' | 'token' | 'principal' | 'contracts' | 'position'
+export type ResumeRefusal = 'unknown' | 'token' | 'principal' | 'contracts' | 'codec' | 'position'
 
 export class Sessions {
   private readonly byId = new Map<string, ResumableSession>()
@@ -65,7 +65,7 @@ export class Sessions {
   find(
     asked: ResumeTerms,
     principal: string | undefined,
-    contracts: string,
+    hello: HelloTerms,
   ): ResumableSession | ResumeRefusal {
     const session = this.byId.get(keyOf(asked.id))
     if (session === undefined) return 'unknown'
@@ -74,7 +74,10 @@ export class Sessions {
       (session.pending !== undefined && timingSafeEqual(asked.token, session.pending))
     if (!fits) return 'token'
     if (session.principal !== principal) return 'principal'
-    return session.connection.contracts === contracts ? session : 'contracts'
+    const { contracts, codec } = session.connection
+    if (contracts !== contractsOf(hello)) return 'contracts'
+    // What waits to be replayed is in the codec that was agreed on.
+    return hello.codecs.includes(codec) ? session : 'codec'
   }
 
   /** The token that a WELCOME gives for a session that is being resumed. */

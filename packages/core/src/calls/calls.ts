@@ -26,7 +26,7 @@ import {
   type ServingChannel,
 } from './incoming.ts'
 import type { MethodRef } from './message.ts'
-import type { Method } from './method.ts'
+import type { Method, MethodCodecs } from './method.ts'
 import { local, OutgoingCall } from './outgoing.ts'
 import type { Received } from './reader.ts'
 import type { Runtime } from './runtime.ts'
@@ -57,6 +57,8 @@ export interface CallsParts {
   readonly runtime: Runtime
   readonly session: Session
   readonly peer: PeerLimits
+  /** Name of the codec that WELCOME says: that of calls by id. */
+  readonly codec: string
   /** How this side names the methods of the other. */
   readonly ids: MethodIds
   readonly role: 'client' | 'server'
@@ -77,6 +79,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   peer: PeerLimits
   writerTerms: WriterTerms
   readonly windowTerms: WindowTerms
+  readonly codec: number
   private readonly ids: MethodIds
   private readonly owner: CallsOwner
   private readonly table: CallTable<OutgoingCall | IncomingCall>
@@ -100,6 +103,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     this.runtime = parts.runtime
     this.session = parts.session
     this.peer = parts.peer
+    this.codec = this.runtime.codecs.findIndex(({ name }) => name === parts.codec)
     this.ids = parts.ids
     this.dispatcher = parts.dispatcher
     this.owner = parts.owner
@@ -181,10 +185,16 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     this.events.send(event)
   }
 
-  refOf(method: Method): MethodRef | undefined {
+  refOf(method: Method, codec: number): MethodRef | undefined {
     const id = this.ids.get(method.entry)
-    if (id === undefined || id === ByName) return method.nameBytes
-    return id === Unserved || id === Changed ? undefined : id
+    if (id === Unserved || id === Changed) return undefined
+    // A name says msgpack, an id what was agreed on.
+    return id === undefined || id === ByName || codec !== this.codec ? method.nameBytes : id
+  }
+
+  codecFor(method: Method): number {
+    const id = this.ids.get(method.entry)
+    return id !== undefined && id >= 0 ? this.codec : 0
   }
 
   refusalFor(method: Method): RpcError {
@@ -294,11 +304,16 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
       return this.session.writeControl(failureFrame(id, refusal))
     }
     runtime.metrics?.count('calls_served', method!.name)
-    const call = new IncomingCall(this, id, method!)
+    const call = new IncomingCall(this, id, method!, this.codecsOf(method!, flags))
     this.table.open(id, call)
     this.slotHolders.add(call)
     this.stalls.begin()
     this.judge(call, call.onRequest(buffer, flags, fields, end))
+  }
+
+  /** Both directions of a call have the same codec. */
+  private codecsOf(method: ServedMethod, flags: number): MethodCodecs {
+    return method.codecs[(flags & Flag.Named) === 0 ? this.codec : 0]!
   }
 
   private methodOf(buffer: Uint8Array, flags: number): ServedMethod | undefined {
@@ -406,7 +421,8 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     )
       return events.drop(cost, 'unknown method, or over limits.maxMeta')
     const meta = new Uint8Array(buffer.subarray(metaStart, metaEnd))
-    this.admission.admit(events.arrived(method, meta, cost), buffer, payloadStart, end)
+    const event = { method, codecs: this.codecsOf(method, flags), meta, nodes: 0 }
+    this.admission.admit(events.arrived(event, cost), buffer, payloadStart, end)
   }
 
   private judge(call: OutgoingCall | IncomingCall, received: Received): void {

@@ -20,8 +20,15 @@ export interface Channel {
   readonly peer: PeerLimits
   readonly writerTerms: WriterTerms
   readonly windowTerms: WindowTerms
-  /** How the peer knows a method; undefined if it does not serve it. */
-  refOf(method: Method): MethodRef | undefined
+  /** Of the runtime's codecs, the one of calls by id. */
+  readonly codec: number
+  /**
+   * How a call whose payloads are in this codec names its method; undefined if the peer does not
+   * serve it.
+   */
+  refOf(method: Method, codec: number): MethodRef | undefined
+  /** Of the runtime's codecs, the one of a call to this method: that of calls by id, or msgpack. */
+  codecFor(method: Method): number
   /** Why `refOf` has no answer. */
   refusalFor(method: Method): RpcError
   /** Calls `listener` when the session is over; the result takes it back. */
@@ -51,5 +58,7 @@ export interface Startable {
 
 /** Where a call goes: the calls of a session, or a client that waits for a session. */
 export interface CallStarter {
+  /** Of the runtime's codecs, the one that a call to this method would have now. */
+  codecFor(method: Method): number
   start(call: Startable): void
 }

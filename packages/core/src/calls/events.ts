@@ -13,8 +13,8 @@ import { nodeCost } from '../session/ledger.ts'
 import type { Applicant } from './admission.ts'
 import type { CallStarter, SendingChannel, Startable } from './channel.ts'
 import { ReceiveWindow, SendCredit, type WindowOwner } from './credit.ts'
-import type { IncomingEvent, ServedMethod, ServingChannel } from './incoming.ts'
-import { encodeMessage, metaBytes, writeHead, type Message } from './message.ts'
+import type { IncomingEvent, ServingChannel } from './incoming.ts'
+import { encodeMessage, metaBytes, recodeMessage, writeHead, type Message } from './message.ts'
 import { writeMetadata } from './metadata.ts'
 import { checkValue, type Method } from './method.ts'
 import { local, type OutgoingOptions } from './outgoing.ts'
@@ -34,6 +34,8 @@ export class OutgoingEvent implements Startable {
   message: Message | undefined
   settled = false
   failFast = false
+  /** Of the runtime's codecs, the one that `message` is in. */
+  codec = 0
   private readonly runtime: Runtime
   private resolve!: () => void
   private reject!: (error: RpcError) => void
@@ -61,7 +63,9 @@ export class OutgoingEvent implements Startable {
         throw local('cancelled', 'the signal had been aborted before the call')
       checkEvent(runtime, method, input)
       const meta = writeMetadata(options.metadata, undefined, runtime.limits)
-      this.message = encodeMessage(runtime.sink, method.input, input, meta, notifyFields)
+      this.codec = starter.codecFor(method)
+      const codec = method.codecs[this.codec]!.input
+      this.message = encodeMessage(runtime.sink, codec, input, meta, notifyFields)
     } catch (error) {
       return this.fail(isRpcError(error) ? error : local('invalid_argument', 'invalid input'))
     }
@@ -76,6 +80,19 @@ export class OutgoingEvent implements Startable {
 
   transmit(channel: SendingChannel): void {
     if (!this.settled) channel.sendEvent(this)
+  }
+
+  /** It goes to a session that may have another codec than there was when it was made. */
+  fitTo(codec: number): void {
+    const { method, runtime, message } = this
+    if (codec === this.codec || message === undefined) return
+    const from = method.codecs[this.codec]!.input
+    try {
+      this.message = recodeMessage(runtime.sink, message, from, method.codecs[codec]!.input)
+      this.codec = codec
+    } catch {
+      // By name, as it is: the peer says what is wrong with it.
+    }
   }
 
   fail(error: RpcError): void {
@@ -137,9 +154,11 @@ export class Events implements Outlet, WindowOwner {
 
   send(event: OutgoingEvent): void {
     const { peer, session, runtime } = this.calls
+    const { method } = event
+    if (this.calls.refOf(method, event.codec) === undefined)
+      return event.fail(this.calls.refusalFor(method))
+    event.fitTo(this.calls.codecFor(method))
     const message = event.message!
-    if (this.calls.refOf(event.method) === undefined)
-      return event.fail(this.calls.refusalFor(event.method))
     const size = message.end - message.start + metaBytes(message.meta)
     if (size > peer.maxFrame - fieldsBytes)
       return event.fail(
@@ -166,7 +185,7 @@ export class Events implements Outlet, WindowOwner {
     const event = this.waiting.shift()!
     const message = event.message!
     this.credit.spend(cost)
-    const method = this.calls.refOf(event.method)!
+    const method = this.calls.refOf(event.method, event.codec)!
     const start = writeHead(message, { type: FrameType.Notify, flags: 0, id: 0, method })
     this.calls.session.writeFrame(message.buffer, start, message.end)
     event.done()
@@ -231,11 +250,10 @@ export class Events implements Outlet, WindowOwner {
   }
 
   /** An event that wants its handler. Its credit goes back when that has settled. */
-  arrived(method: ServedMethod, meta: Uint8Array, cost: number): Applicant {
+  arrived(event: IncomingEvent, cost: number): Applicant {
     const { calls, window } = this
-    const event: IncomingEvent = { method, meta, nodes: 0 }
     return {
-      codec: method.input,
+      codec: event.codecs.input,
       gone: false,
       start: (payload, start, end) => {
         const running = calls.dispatcher.notify(calls, event, payload, start, end)

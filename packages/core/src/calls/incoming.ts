@@ -20,7 +20,7 @@ import { ReceiveWindow, type WindowOwner } from './credit.ts'
 import { failure, failureFrame, type WireFailure } from './failure.ts'
 import { WholeMessage } from './fragment.ts'
 import { metaBytes, writeHead, type Message } from './message.ts'
-import { readValue, type Method } from './method.ts'
+import { readValue, type Method, type MethodCodecs } from './method.ts'
 import { StreamReader, type Received } from './reader.ts'
 import type { CallScope } from './runtime.ts'
 import { fieldsBytes, overLimit, StreamWriter } from './writer.ts'
@@ -67,6 +67,7 @@ export interface ServingChannel extends Channel {
 
 export interface IncomingEvent {
   readonly method: ServedMethod
+  readonly codecs: MethodCodecs
   /** A copy of the META map, empty without one. */
   readonly meta: Uint8Array
   /** What the dispatcher has decoded, for whoever charges it. */
@@ -80,6 +81,8 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner, RosterMe
   rosterAt = -1
   readonly id: number
   readonly method: ServedMethod
+  /** Of its payloads, both ways. */
+  readonly codecs: MethodCodecs
   readonly calls: ServingChannel
   deadlineAt: number = Infinity
   /** A copy of the META map of the REQUEST. */
@@ -116,10 +119,11 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner, RosterMe
   private capped = false
   private timer: Timer | undefined
 
-  constructor(calls: ServingChannel, id: number, method: ServedMethod) {
+  constructor(calls: ServingChannel, id: number, method: ServedMethod, codecs: MethodCodecs) {
     this.calls = calls
     this.id = id
     this.method = method
+    this.codecs = codecs
     if (method.streamsIn) {
       this.window = new ReceiveWindow(calls.windowTerms, this)
       this.input = this.newReader()
@@ -192,7 +196,7 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner, RosterMe
   // As one that waits to begin
 
   get codec(): SchemaCodec {
-    return this.method.streamsIn ? this.method.params : this.method.input
+    return this.method.streamsIn ? this.codecs.params : this.codecs.input
   }
 
   get gone(): boolean {
@@ -274,13 +278,13 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner, RosterMe
   }
 
   private newReader(): StreamReader<unknown> {
-    const { method, calls } = this
+    const { method, codecs, calls } = this
     const { runtime } = calls
     return new StreamReader<unknown>(
       {
         decode: (bytes, start, end) =>
-          readValue(runtime, method.input, method.definition.input, bytes, start, end),
-        nodes: () => method.input.nodes,
+          readValue(runtime, codecs.input, method.definition.input, bytes, start, end),
+        nodes: () => codecs.input.nodes,
         cancel: () => this.stopUpload(),
         refuse: (error) => this.refuseItem(error),
       },

@@ -80,6 +80,20 @@ export function copyMessage(
   return { buffer, start: room, end: buffer.length, room, meta }
 }
 
+/**
+ * The same message in another codec. Throws RpcError `invalid_argument` for a value that the other
+ * one does not carry; the message is then as it was.
+ */
+export function recodeMessage(
+  shared: ByteSink,
+  message: Message,
+  from: SchemaCodec,
+  to: SchemaCodec,
+): Message {
+  const { buffer, start, end, meta } = message
+  return encodeMessage(shared, to, from.decode(buffer, start, end), meta, requestFields)
+}
+
 function roomBefore(meta: Uint8Array | undefined, fields: number): number {
   return frameRoom + headerBytes + fields + (meta === undefined ? 0 : 2 + meta.length)
 }

@@ -20,6 +20,12 @@ export interface Method {
   /** Whether the caller streams, and whether the callee does. */
   readonly streamsIn: boolean
   readonly streamsOut: boolean
+  /** One for each codec of the runtime, in its order. */
+  readonly codecs: readonly MethodCodecs[]
+}
+
+/** What one codec does with the payloads of a method. */
+export interface MethodCodecs {
   readonly params: SchemaCodec
   readonly input: SchemaCodec
   readonly output: SchemaCodec
@@ -35,7 +41,7 @@ export function methodsFor(
   return methodsOf(contract)[direction].map((entry) => methodFor(runtime, service, entry))
 }
 
-function methodFor({ codec }: Runtime, service: string, entry: NamedMethod): Method {
+function methodFor({ codecs }: Runtime, service: string, entry: NamedMethod): Method {
   const { method: definition } = entry
   const { kind } = definition
   const name = `${service}.${entry.name}`
@@ -46,9 +52,11 @@ function methodFor({ codec }: Runtime, service: string, entry: NamedMethod): Met
     definition,
     streamsIn: kind === 'clientStream' || kind === 'bidi',
     streamsOut: kind === 'serverStream' || kind === 'bidi',
-    params: codec.of(definition.params),
-    input: codec.of(definition.input),
-    output: codec.of(definition.output),
+    codecs: codecs.map((codec) => ({
+      params: codec.of(definition.params),
+      input: codec.of(definition.input),
+      output: codec.of(definition.output),
+    })),
   }
 }
 
@@ -71,10 +79,15 @@ export function readValue(
     if (!(error instanceof CodecError))
       throw new RpcError('invalid_argument', 'the payload does not decode')
     if (error.limit !== undefined) runtime.metrics?.count('limit_hits', error.limit)
-    throw new RpcError('invalid_argument', error.message)
+    throw new RpcError('invalid_argument', textOf(error))
   }
   if (!codec.checked) checkValue(runtime, schema, value)
   return value
+}
+
+/** As a validator would say it: where, then what. */
+function textOf({ path, message }: CodecError): string {
+  return path === '' ? message : `${path}: ${message}`
 }
 
 /** Throws RpcError `invalid_argument` for a value that does not fit its schema. */

@@ -22,12 +22,13 @@ import {
   copyMessage,
   encodeMessage,
   metaBytes,
+  recodeMessage,
   requestFields,
   writeHead,
   type Message,
 } from './message.ts'
 import { readMetadata, writeMetadata } from './metadata.ts'
-import { checkValue, readValue, type Method } from './method.ts'
+import { checkValue, readValue, type Method, type MethodCodecs } from './method.ts'
 import { Pump } from './pump.ts'
 import { StreamReader, type ReaderHooks, type Received } from './reader.ts'
 import type { Runtime } from './runtime.ts'
@@ -70,6 +71,8 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
   private doubt = false
   private retryTimer: Timer | undefined
   private message: Message | undefined
+  /** Of the runtime's codecs, the one of its payloads, both ways. */
+  private codec = 0
   private requestWriter: StreamWriter | undefined
   private pump: Pump<unknown> | undefined
   private whole: WholeMessage | undefined
@@ -169,9 +172,10 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
     if (runtime.validate !== undefined && (schema === undefined || input !== undefined))
       checkLocally(runtime, schema, input)
     const meta = writeMetadata(options.metadata, options.cursor, runtime.limits)
+    this.codec = this.starter!.codecFor(method)
     this.message = encodeMessage(
       runtime.sink,
-      method.streamsIn ? method.params : method.input,
+      method.streamsIn ? this.codecs.params : this.codecs.input,
       input,
       meta,
       requestFields,
@@ -200,9 +204,12 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
 
   transmit(calls: SendingChannel): void {
     if (this.settled) return
+    if (calls.refOf(this.method, this.codec) === undefined)
+      return this.fail(calls.refusalFor(this.method))
+    this.fitTo(calls.codecFor(this.method))
+    if (this.settled) return
     const message = this.message!
     const size = message.end - message.start
-    if (calls.refOf(this.method) === undefined) return this.fail(calls.refusalFor(this.method))
     if (size > calls.peer.maxMessage)
       return this.fail(overLimit('maxMessage', calls.peer.maxMessage))
     if (metaBytes(message.meta) > calls.peer.maxMeta)
@@ -233,12 +240,40 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
     this.requestWriter.attach(calls.writerTerms, 0, 0)
   }
 
+  private get codecs(): MethodCodecs {
+    return this.method.codecs[this.codec]!
+  }
+
+  /**
+   * It was made when there was another codec, or none so far. What has been encoded follows; if it
+   * cannot, the call goes by name, and the callee says what is wrong with its values.
+   */
+  private fitTo(codec: number): void {
+    const { method, runtime, codecs: old } = this
+    if (codec === this.codec) return
+    const codecs = method.codecs[codec]!
+    const first = method.streamsIn ? 'params' : 'input'
+    const recode = (message: Message, request: boolean): Message => {
+      const part = request ? first : 'input'
+      return recodeMessage(runtime.sink, message, old[part], codecs[part])
+    }
+    try {
+      const message = recode(this.message!, true)
+      this.requestWriter?.recode(recode)
+      if (this.writer !== this.requestWriter) this.writer?.recode(recode)
+      this.message = message
+      this.codec = codec
+    } catch (error) {
+      if (this.codec !== 0) this.fail(asRpcError(error))
+    }
+  }
+
   private requestThrough(writer: StreamWriter): void {
     writer.request(
       this.message!,
       {
         begin: () => (this.id = this.calls!.register(this)),
-        method: () => this.calls!.refOf(this.method)!,
+        method: () => this.calls!.refOf(this.method, this.codec)!,
         deadlineMs: () => this.msLeft(),
         deadlineAt: this.deadlineAt,
         sent: () => {
@@ -259,7 +294,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
       type: FrameType.Request,
       flags: this.method.streamsIn ? 0 : Flag.End,
       id: this.id,
-      method: calls.refOf(this.method)!,
+      method: calls.refOf(this.method, this.codec)!,
       deadlineMs: this.msLeft(),
     })
     this.state = 'sent'
@@ -282,7 +317,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
   encodeItem(item: unknown): Message {
     if (this.runtime.validate !== undefined)
       checkLocally(this.runtime, this.method.definition.input, item)
-    return encodeMessage(this.runtime.sink, this.method.input, item)
+    return encodeMessage(this.runtime.sink, this.codecs.input, item)
   }
 
   private upload(pump: Pump<unknown>): void {
@@ -376,7 +411,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
     try {
       this.settle(
         undefined,
-        readValue(runtime, method.output, method.definition.output, bytes, from, to),
+        readValue(runtime, this.codecs.output, method.definition.output, bytes, from, to),
       )
     } catch (error) {
       this.settle(badOutput(error), undefined)
@@ -434,8 +469,8 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
     return new StreamReader<unknown>(
       {
         decode: (bytes, start, end) =>
-          readValue(runtime, method.output, method.definition.output, bytes, start, end),
-        nodes: () => method.output.nodes,
+          readValue(runtime, this.codecs.output, method.definition.output, bytes, start, end),
+        nodes: () => this.codecs.output.nodes,
         ...(method.definition.cursor === undefined ? {} : this.positionHooks()),
         cancel: () => this.cancel('the reader left'),
         refuse: (error) => {

@@ -26,7 +26,8 @@ export interface Ambient {
 }
 
 export interface Runtime extends SessionRuntime {
-  readonly codec: Codec
+  /** What payloads may be in. The first is msgpack: that of calls by name. */
+  readonly codecs: readonly Codec[]
   /** Where outgoing messages are encoded; shared, for nothing is kept between two messages. */
   readonly sink: ByteSink
   /** Checks of values against schemas. Without it only the form of a payload is checked. */

@@ -146,6 +146,33 @@ export class StreamWriter implements Outlet {
     )
   }
 
+  /**
+   * Puts another message in the place of each that waits; nothing of them has gone. If `recode`
+   * throws, all stay as they are. `request`: it is the one that opens the call.
+   */
+  recode(recode: (message: Message, request: boolean) => Message): void {
+    const { waiting } = this
+    const entries: Waiting[] = []
+    for (let left = waiting.length; left > 0; left -= 1) {
+      const entry = waiting.shift()!
+      entries.push(entry)
+      waiting.push(entry)
+    }
+    const messages = entries.map(({ message, request }) =>
+      message === undefined ? undefined : recode(message, request !== undefined),
+    )
+    let grown = 0
+    for (const [index, message] of messages.entries()) {
+      const entry = waiting.shift()!
+      if (message === undefined) waiting.push(entry)
+      else {
+        grown += message.end - message.start - (entry.message!.end - entry.message!.start)
+        waiting.push({ ...entries[index]!, message, next: message.start })
+      }
+    }
+    this.count(grown)
+  }
+
   /** No more messages. Idempotent. */
   end(): void {
     if (!this.open) return

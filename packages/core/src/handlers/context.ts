@@ -175,10 +175,9 @@ export function readInput(
 ): unknown {
   const { method } = call
   const { params, input } = method.definition
-  const codec = method.streamsIn ? method.params : method.input
   return readValue(
     call.calls.runtime,
-    codec,
+    call.codec,
     method.streamsIn ? params : input,
     payload,
     start,

@@ -156,7 +156,7 @@ export class Dispatch implements Dispatcher {
     const { method } = call
     try {
       if (runtime.checkOutput) checkValue(runtime, method.definition.output, value)
-      return encodeMessage(runtime.sink, method.output, value, meta)
+      return encodeMessage(runtime.sink, call.codecs.output, value, meta)
     } catch (error) {
       throw new TypeError(`${method.name}: invalid output: ${textOf(error)}`)
     }
@@ -188,11 +188,11 @@ export class Dispatch implements Dispatcher {
   ): Promise<void> | undefined {
     const { surroundings } = this
     const { runtime } = this.parts
-    const { method } = event
+    const { method, codecs } = event
     let result: unknown
     try {
-      const input = readValue(runtime, method.input, method.definition.input, payload, start, end)
-      event.nodes = method.input.nodes
+      const input = readValue(runtime, codecs.input, method.definition.input, payload, start, end)
+      event.nodes = codecs.input.nodes
       const context = new EventContext(channel, event, surroundings)
       result = this.invokeEvent(method, input, context)
     } catch (error) {
