@@ -5,7 +5,14 @@
 import { parseArgs } from 'node:util'
 import { Packr, Unpackr } from 'msgpackr'
 import { compact } from '@callbox/core/compact'
-import { ByteSink, msgpackCodec, resolveLimits, type SchemaCodec } from '@callbox/core/internal'
+import { compact as withoutGeneratedCode } from '../../packages/core/src/compact.browser.ts'
+import {
+  ByteSink,
+  msgpackCodec,
+  plainMsgpackCodec,
+  resolveLimits,
+  type SchemaCodec,
+} from '@callbox/core/internal'
 import { Message } from './contract.ts'
 import { message } from './workloads.ts'
 
@@ -57,6 +64,8 @@ function byCodec(name: string, codec: SchemaCodec): Subject {
 const subjects = [
   byHand(),
   byCodec('msgpack of Callbox', msgpackCodec(limits).of(Message)),
+  byCodec('msgpack, own reader', plainMsgpackCodec(limits).of(Message)),
+  byCodec('compact, closures', withoutGeneratedCode().codec(limits).of(Message)),
   byCodec('compact', compact().codec(limits).of(Message)),
 ]
 
@@ -92,12 +101,16 @@ for (let round = 0; round <= rounds; round += 1)
     decode.get(subject.name)!.push(decoding)
   }
 const floor = subjects[0]!.name
-console.log(`Node ${process.version}, W1's message, median of ${rounds} rounds, x: ratio to msgpackr\n`)
+console.log(
+  `Node ${process.version}, W1's message, median of ${rounds} rounds, x: ratio to msgpackr\n`,
+)
 for (const { name, bytes } of subjects) {
   const columns = [encode, decode].map((all) => {
     const own = median(all.get(name)!)
     return `${own.toFixed(0).padStart(5)} ns x${(own / median(all.get(floor)!)).toFixed(2)}`
   })
-  console.log(`${name.padEnd(20)} ${String(bytes).padStart(4)} bytes  encode ${columns[0]}  decode ${columns[1]}`)
+  console.log(
+    `${name.padEnd(20)} ${String(bytes).padStart(4)} bytes  encode ${columns[0]}  decode ${columns[1]}`,
+  )
 }
 if (kept === undefined) throw new Error('nothing was decoded')
