@@ -137,7 +137,7 @@ function print(
       const rate = of(name).map(({ callsPerSecond }) => callsPerSecond)
       const p50 = of(name).flatMap(({ p50Us }) => p50Us ?? [])
       const columns = [
-        name.padEnd(12),
+        name.padEnd(19),
         `${spread(rate, 0)}/s`.padEnd(30),
         `x${(median(rate) / floorRate).toFixed(2)}`.padEnd(7),
         `CPU ${median(of(name).map((s) => s.serverCpuUs)).toFixed(2)} + ${median(of(name).map((s) => s.clientCpuUs)).toFixed(2)} us`.padEnd(

@@ -97,8 +97,11 @@ async function rawClient(port: number, codecs: readonly string[]) {
   kept({ close: () => peer.destroy() })
   const contracts = [['points', contractHash(points)]]
   const { body } = await peer.handshake({ codecs, contracts })
-  const { codec } = valueOf({ body: body.subarray(4) } as never) as { codec: string }
-  return { peer, codec }
+  const welcome = valueOf({ body: body.subarray(4) } as never) as {
+    readonly codec: string
+    readonly session: { readonly id: Uint8Array; readonly token: Uint8Array }
+  }
+  return { peer, codec: welcome.codec, session: welcome.session }
 }
 
 /** A REQUEST by id, with END. */
@@ -138,6 +141,26 @@ test.each([
   expect(codec).toBe('msgpack')
   peer.sendFrames(rawFrame(0x10, 0x02, 1, Uint8Array.of(0, echoId), toMsgpack({ x: 4 })))
   expect(toHex((await peer.nextOf(0x11)).body)).toBe(toHex(toMsgpack({ x: 4 })))
+})
+
+test('a session goes on in its own codec, or not at all', async () => {
+  const port = await rawServer()
+  const contracts = [['points', contractHash(points)]]
+  const first = await rawClient(port, ['msgpack', 'compact1'])
+  const sessionOf = async (codecs: readonly string[], session: object): Promise<unknown> => {
+    const again = await RawPeer.connect({ host, port })
+    kept({ close: () => again.destroy() })
+    const { body } = await again.handshake({ codecs, contracts, session })
+    return valueOf({ body: body.subarray(4) } as never)
+  }
+  const { id, token } = first.session
+  await first.peer.destroy()
+  const session = { id, token, received: 0 }
+  expect(await sessionOf(['msgpack'], session)).toMatchObject({ resumed: false, codec: 'msgpack' })
+  expect(await sessionOf(['compact1', 'msgpack'], session)).toMatchObject({
+    resumed: true,
+    codec: 'compact1',
+  })
 })
 
 test('no codec in common is a broken rule that names ours', async () => {

@@ -1,4 +1,5 @@
-// Callbox with what a user gets without options: validation, deadlines, flow control, session.
+// Callbox with what a user gets without options: validation, deadlines, flow control, session, the
+// compact codec; and the same with msgpack, by which one side's word the other has to do without.
 
 import { createClient } from '@callbox/client'
 import { contract, serverStream, unary } from '@callbox/core'
@@ -7,14 +8,8 @@ import { tcp } from '@callbox/transport-tcp'
 import { ws } from '@callbox/transport-ws'
 import * as T from 'typebox'
 import type { Contender } from '../contender.ts'
+import { Message } from '../contract.ts'
 import { message } from '../workloads.ts'
-
-const Message = T.Object({
-  id: T.Integer(),
-  name: T.String(),
-  tags: T.Array(T.String()),
-  pos: T.Object({ x: T.Number(), y: T.Number() }),
-})
 
 const bench = contract('bench', {
   echo: unary({ input: Message, output: Message }),
@@ -28,12 +23,17 @@ const service = implement(bench, {
   },
 })
 
-function callbox(name: string, listenOn: Transport, to: (port: number) => Transport): Contender {
+function callbox(
+  name: string,
+  listenOn: Transport,
+  to: (port: number) => Transport,
+  codecs?: readonly [],
+): Contender {
   return {
     name,
     async serve() {
       // 1,024 in flight need as many slots; everything else is a preset's default.
-      const server = createServer({ services: [service], limits: 'internal' })
+      const server = createServer({ services: [service], limits: 'internal', codecs })
       return (await server.listen(listenOn)).port
     },
     async connect(port) {
@@ -52,9 +52,12 @@ function callbox(name: string, listenOn: Transport, to: (port: number) => Transp
 }
 
 const host = '127.0.0.1'
-export const callboxTcp = callbox('callbox-tcp', tcp({ host, port: 0 }), (port) =>
-  tcp({ host, port }),
-)
-export const callboxWs = callbox('callbox-ws', ws({ host, port: 0 }), (port) =>
-  ws(`ws://${host}:${port}/`),
-)
+const onTcp = tcp({ host, port: 0 })
+const toTcp = (port: number): Transport => tcp({ host, port })
+const onWs = ws({ host, port: 0 })
+const toWs = (port: number): Transport => ws(`ws://${host}:${port}/`)
+
+export const callboxTcp = callbox('callbox-tcp', onTcp, toTcp)
+export const callboxTcpMsgpack = callbox('callbox-tcp-msgpack', onTcp, toTcp, [])
+export const callboxWs = callbox('callbox-ws', onWs, toWs)
+export const callboxWsMsgpack = callbox('callbox-ws-msgpack', onWs, toWs, [])
