@@ -17,7 +17,6 @@ import { validate } from '@callbox/core/validate'
 import { createServer, implement, silent, type Connection, type Server } from '@callbox/server'
 import { memory } from '@callbox/testing'
 import {
-  goAwayOf,
   hex,
   rawFrame,
   RawPeer,

@@ -2,13 +2,7 @@
 //   in  -> contracts, a transport, options
 //   out -> one object that a user keeps
 
-import type {
-  AnyContract,
-  Client,
-  ClientEvents,
-  ReservedContracts,
-  StateChange,
-} from '@callbox/core'
+import type { AnyContract, Client, ClientEvents, StateChange } from '@callbox/core'
 import {
   callsOf,
   Dispatch,

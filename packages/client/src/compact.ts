@@ -20,7 +20,7 @@ export function createClient<const Cs extends { readonly [K in keyof Cs]: AnyCon
   options: ClientOptions = {},
 ): Client<Cs> {
   return clientOf<Cs>(
-    contracts as Readonly<Record<string, AnyContract>>,
+    contracts,
     transport,
     resolveOptions(options, { msgpack: plainMsgpackCodec, codecs: [compact()] }),
   )

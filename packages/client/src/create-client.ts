@@ -18,9 +18,5 @@ export function createClient<const Cs extends { readonly [K in keyof Cs]: AnyCon
   transport: Transport,
   options: ClientOptions = {},
 ): Client<Cs> {
-  return clientOf<Cs>(
-    contracts as Readonly<Record<string, AnyContract>>,
-    transport,
-    resolveOptions(options, defaults),
-  )
+  return clientOf<Cs>(contracts, transport, resolveOptions(options, defaults))
 }

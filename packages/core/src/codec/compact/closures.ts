@@ -90,10 +90,12 @@ class Builder {
         this.enter(depth)
         const bit = readFlags(bytes, start, end, flags.count)
         const value: Record<string, unknown> = {}
-        const late: [string, unknown][] = []
+        // Optional ones come last, as in generated code.
+        let late: [string, unknown][] | undefined
         let at = ''
         try {
-          for (const [index, { name, plan, optional, read }] of parts.entries()) {
+          for (let index = 0; index < parts.length; index += 1) {
+            const { name, plan, optional, read } = parts[index]!
             at = name
             const truth = bit(flags.value[index]!)
             if (optional && !bit(flags.present[index]!)) {
@@ -104,14 +106,13 @@ class Builder {
             const entry = plan.kind === 'boolean' ? truth : read(bytes, run.at, end, depth + 1)
             // What is undefined is absent.
             if (optional && entry === undefined) notCanonical()
-            if (optional) late.push([name, entry])
+            if (optional) (late ??= []).push([name, entry])
             else value[name] = entry
           }
         } catch (error) {
           throw below(at, error)
         }
-        // Optional ones last, as in generated code.
-        for (const [name, entry] of late) value[name] = entry
+        if (late !== undefined) for (const [name, entry] of late) value[name] = entry
         return value
       },
       write: (value, out, depth) => {
@@ -122,7 +123,8 @@ class Builder {
         writeFlags(properties, entries, flags, out)
         let at = ''
         try {
-          for (const [index, { name, plan, optional, write }] of parts.entries()) {
+          for (let index = 0; index < parts.length; index += 1) {
+            const { name, plan, optional, write } = parts[index]!
             at = name
             const entry = entries[index]
             if (optional && entry === undefined) continue
@@ -265,6 +267,7 @@ function writeFlags(
   flags: Flags,
   out: ByteSink,
 ): void {
+  if (flags.count === 0) return
   const bits = new Uint8Array(Math.ceil(flags.count / 8))
   const set = (index: number): void => {
     if (index >= 0) bits[index >> 3]! |= 1 << (index & 7)

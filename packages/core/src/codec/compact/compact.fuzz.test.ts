@@ -34,7 +34,9 @@ const described = (schema: T.TSchema, values: fc.Arbitrary<unknown>): Described 
 
 /** What schemas are called that code is generated from. */
 const names = fc.constantFrom(
+  // oxlint-disable-next-line unicorn/no-useless-spread -- lists that stand in a few lines
   ...['a', 'b', 'id', 'name', 'with space', '"quoted"', "it's", 'ROOM0_', 'é', '0', '-', ''],
+  // oxlint-disable-next-line unicorn/no-useless-spread
   ...['length', 'then', '`${x}`', '\\', '\u2028', 'x0', 'k0', 'run', 'prototype'],
 )
 const text = fc.oneof(

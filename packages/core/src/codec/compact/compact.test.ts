@@ -390,10 +390,8 @@ describe.each([
       expect(refusalOf(() => encoded(one, value))).not.toBe('not refused')
     for (const hex of row.refusedBytes ?? []) {
       const bytes = fromHex(hex)
-      expect(
-        refusalOf(() => one.decode(bytes, 0, bytes.length)),
-        hex,
-      ).not.toBe('not refused')
+      const what = refusalOf(() => one.decode(bytes, 0, bytes.length))
+      expect(`${hex}: ${what}`).not.toBe(`${hex}: not refused`)
     }
   })
 })

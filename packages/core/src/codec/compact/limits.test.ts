@@ -308,10 +308,9 @@ test('where code generation is forbidden the codec works all the same', async ()
     console.log(forbidden, out.buffer[out.start], codec.decode(out.buffer, out.start, out.position).a)`
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    [
-      ...['--conditions=@callbox/source', '--disallow-code-generation-from-strings'],
-      ...['--import', 'tsx', '--input-type=module', '--eval', program],
-    ],
+    `--conditions=@callbox/source --disallow-code-generation-from-strings --import tsx --input-type=module --eval`
+      .split(' ')
+      .concat(program),
     { cwd: fileURLToPath(new URL('../../..', import.meta.url)) },
   )
   expect(stdout.trim()).toBe('true 42 21')

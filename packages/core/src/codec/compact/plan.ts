@@ -264,10 +264,11 @@ function isConstant(value: unknown): value is Constant {
 }
 
 /** Keywords that change nothing, or that the form itself makes sure of. */
-const harmless: ReadonlySet<string> = new Set([
-  ...['title', 'description', 'examples', 'default', 'deprecated', 'readOnly', 'writeOnly'],
-  ...['$comment', '$id', '$defs', 'unsafePattern', 'unsafeUnion'],
-])
+const harmless: ReadonlySet<string> = new Set(
+  'title description examples default deprecated readOnly writeOnly $comment $id $defs unsafePattern unsafeUnion'.split(
+    ' ',
+  ),
+)
 
 /** Keywords that a form makes sure of. */
 const covered: Readonly<Record<Plan['kind'] | 'reference', readonly string[]>> = {
