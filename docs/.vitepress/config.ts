@@ -27,6 +27,7 @@ const top: DefaultTheme.SidebarItem[] = [
   { text: 'Guarantees', link: '/guarantees' },
   { text: 'Architecture', link: '/architecture' },
   { text: 'Protocol', link: '/protocol' },
+  { text: 'Payload codecs', link: '/codec' },
 ].filter(({ link }) => existsSync(join(docs, `${link}.md`)))
 
 export default defineConfig({
