@@ -5,10 +5,10 @@
 import { parseArgs } from 'node:util'
 import { Packr, Unpackr } from 'msgpackr'
 import { compact } from '@callbox/core/compact'
+import { msgpackCodec } from '@callbox/core/msgpack'
 import { compact as withoutGeneratedCode } from '../../packages/core/src/compact.browser.ts'
 import {
   ByteSink,
-  msgpackCodec,
   plainMsgpackCodec,
   resolveLimits,
   type SchemaCodec,

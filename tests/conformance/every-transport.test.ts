@@ -54,7 +54,13 @@ async function withinCaps(
   expect([...wrong]).toEqual([])
 }
 
-describe.each(Object.keys(places) as PlaceName[])('%s', (name) => {
+/** By the compact codec, as is the default on Node; on one of them by msgpack as well. */
+const variants = [
+  ...(Object.keys(places) as PlaceName[]).map((name) => ({ title: name, name, codecs: undefined })),
+  { title: 'memory, msgpack alone', name: 'memory', codecs: [] },
+] as const
+
+describe.each(variants)('$title', ({ name, codecs }) => {
   let server: Server
   let place: Place
   let port: number
@@ -68,6 +74,7 @@ describe.each(Object.keys(places) as PlaceName[])('%s', (name) => {
       services: [implement(conf, handlers())],
       logger: silent,
       limits,
+      codecs,
       onConnection: (one) => {
         newest = one
       },

@@ -41,7 +41,6 @@ export {
   type RefusedReason,
   type SchemaCodec,
 } from './codec/codec.ts'
-export { msgpackCodec } from './codec/msgpack.ts'
 export { plainMsgpackCodec } from './codec/msgpack-value.ts'
 export { ByteSink } from './codec/sink.ts'
 export { batchedBytes, writeBatch, type FrameRange } from './frames/batch.ts'

@@ -10,7 +10,6 @@ import {
   contractOfService,
   LagMonitor,
   Memory,
-  msgpackCodec,
   Parked,
   resolveLimits,
   servedMethods,
@@ -27,6 +26,7 @@ import {
   type ServiceOptions,
   type Transport,
 } from '@callbox/core/internal'
+import { msgpackCodec } from '@callbox/core/msgpack'
 import { validate } from '@callbox/core/validate'
 import { stderrLogger } from './logger.ts'
 import { Quiet } from './quiet.ts'

@@ -44,7 +44,7 @@ function runtimeWith(changes: Partial<Runtime> = {}, limits: Limits = resolveLim
     limits,
     memory: new Memory(clock, timers, limits.processBudget, { bytes: 0 }),
     parked: new Parked(limits.parkedBudget),
-    codec: msgpackCodec(limits),
+    codecs: [msgpackCodec(limits)],
     sink: new ByteSink(),
     validate,
     checkOutput: true,

@@ -194,8 +194,7 @@ const eventCases: readonly CallCase[] = [
     id: 'C41',
     title: 'an event that does not fit in a frame fails here',
     async run(caller) {
-      const { note } = caller as unknown as { note: (value: unknown) => Promise<void> }
-      const error = await failureOf(note({ n: 1, text: 'x'.repeat(66_000) }))
+      const error = await failureOf(caller.note({ n: 1, text: 'x'.repeat(66_000) }))
       matches(error, { code: 'resource_exhausted', processed: 'no' })
     },
   },

@@ -61,7 +61,9 @@ const streams = {
 }
 
 const events = {
-  note: event({ input: T.Object({ n: T.Integer({ minimum: 0 }) }) }),
+  note: event({
+    input: T.Object({ n: T.Integer({ minimum: 0 }), text: T.Optional(T.String()) }),
+  }),
   /** Notes since it was asked last. */
   notes: unary({ output: T.Array(T.Integer()) }),
   /** Runs until `release`. */

@@ -15,12 +15,14 @@ import {
   cutShort,
   notCanonical,
   readCount,
+  readKeyCount,
   readText,
   readVarint,
   Refusal,
   refuse,
   run,
   spend,
+  tooManyKeys,
   writeText,
   writeVarint,
 } from './wire.ts'
@@ -78,7 +80,11 @@ class Builder {
   private enter(depth: number): void {
     const { maxDepth } = this.limits
     if (depth >= maxDepth)
-      refuse('depth', `deeper than maxDepth (${maxDepth}) containers, or a cycle`)
+      refuse(
+        'depth',
+        `deeper than limits.maxDepth (${maxDepth}) containers, or a cycle`,
+        'maxDepth',
+      )
     spend(1)
   }
 
@@ -185,7 +191,7 @@ class Builder {
     return {
       read: (bytes, start, end, depth) => {
         this.enter(depth)
-        const count = readCount(bytes, start, end, maxKeys, least.bytes + 1, least.nodes + 1)
+        const count = readKeyCount(bytes, start, end, maxKeys, least)
         const value: Record<string, unknown> = {}
         let last: string | undefined
         for (let index = 0; index < count; index += 1) {
@@ -207,7 +213,7 @@ class Builder {
         this.enter(depth)
         if (!isRecord(value)) return refuse('value', 'must be object')
         const entries = entriesOf(value)
-        if (entries.length > maxKeys) refuse('key', `more than maxKeys (${maxKeys}) keys`)
+        if (entries.length > maxKeys) tooManyKeys(maxKeys)
         writeVarint(out, entries.length)
         for (const [key, one] of entries) {
           spend(1)

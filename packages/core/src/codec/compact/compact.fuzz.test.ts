@@ -153,7 +153,14 @@ function cyclicOf({ schema, values }: Described): Described {
   )
   const { tree } = fc.letrec<{ tree: unknown }>((tie) => ({
     tree: fc.record(
-      { leaf: values, more: fc.array(tie('tree'), { maxLength: 3, depthSize: 'small' }) },
+      {
+        leaf: values,
+        more: fc.oneof(
+          { depthSize: 'small' },
+          fc.constant([]),
+          fc.array(tie('tree'), { maxLength: 3 }),
+        ),
+      },
       { requiredKeys: ['leaf'] },
     ),
   }))

@@ -205,15 +205,14 @@ const rows: readonly Golden[] = [
   { name: 'Literal, bigint', schema: T.Literal(5n), values: [[5n, '']], refusedValues: [5] },
   {
     name: 'Enum; of equal constants the first',
-    schema: T.Enum(['a', 'b', 3, null, 'a']),
+    schema: T.Enum(['a', 'b', 3, 'a']),
     values: [
       ['a', '00'],
       ['b', '01'],
       [3, '02'],
-      [null, '03'],
     ],
-    refusedValues: ['c', '3', undefined],
-    refusedBytes: ['04', '05', '8000'],
+    refusedValues: ['c', '3', undefined, null],
+    refusedBytes: ['03', '04', '8000'],
   },
   {
     name: 'union of literals',

@@ -145,8 +145,8 @@ class CompactCodec implements SchemaCodec {
   }
 }
 
-function codecError({ reason, message, path }: Refusal): CodecError {
-  return new CodecError(reason, message, path)
+function codecError({ reason, message, path, limit }: Refusal): CodecError {
+  return new CodecError(reason, message, path, limit)
 }
 
 function partsFor(schema: object, build: Builder, limits: GuardLimits): Parts {

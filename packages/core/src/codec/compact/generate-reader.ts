@@ -173,7 +173,7 @@ export class ReaderLines extends Lines {
     this.spend(1)
     const { maxKeys } = this.program.limits
     const least = leastOf(value)
-    const count = this.readCount(maxKeys, least.bytes + 1, least.nodes + 1)
+    const count = this.readBy(`readKeyCount(b, p, e, ${maxKeys}, ${this.program.constant(least)})`)
     const record = this.program.variable()
     const index = this.program.variable()
     const last = this.program.variable()

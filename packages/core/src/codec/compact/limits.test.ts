@@ -56,7 +56,10 @@ describe.each([
     const one = codec.of(List)
     const bytes = encoded(one, nested(64))
     expect(one.decode(bytes, 0, 64)).toEqual(nested(64))
-    expect(errorOf(() => encoded(one, nested(65)))).toMatchObject({ reason: 'depth' })
+    expect(errorOf(() => encoded(one, nested(65)))).toMatchObject({
+      reason: 'depth',
+      limit: 'maxDepth',
+    })
     expect(decode(List, `${'01'.repeat(64)}00`)).toMatchObject({ reason: 'depth' })
     expect(decode(Grid, '01'.repeat(100_000))).toMatchObject({ reason: 'depth' })
     const cycle: { next?: object } = {}
@@ -95,7 +98,7 @@ describe.each([
     expect(one.decode(bytes, 0, 3)).toEqual(most)
     expect(one.nodes).toBe(262_144)
     expect(errorOf(() => encoded(one, [...most, null]))).toMatchObject({ reason: 'nodes' })
-    expect(decode(nothings, '808010')).toMatchObject({ reason: 'nodes' })
+    expect(decode(nothings, '808010')).toMatchObject({ reason: 'nodes', limit: 'maxNodes' })
     // Each claims few; together they are too many.
     expect(decode(T.Array(nothings), `64 ${'ff7f'.repeat(100)}`)).toMatchObject({ reason: 'nodes' })
     const empty = T.Array(T.Object({}))
@@ -138,7 +141,10 @@ describe.each([
     expect(errorOf(() => encoded(few, { a: null, b: null, c: null }))).toMatchObject({
       reason: 'key',
     })
-    expect(errorOf(() => few.decode(fromHex('03 0161 0162 0163'), 0, 7))).toBeDefined()
+    expect(errorOf(() => few.decode(fromHex('03 0161 0162 0163'), 0, 7))).toMatchObject({
+      reason: 'key',
+      limit: 'maxKeys',
+    })
   })
 
   test('says where, and never what', () => {

@@ -58,5 +58,7 @@ function within({ maxDepth, maxKeys }: GuardLimits, depth: number): GuardLimits 
 
 /** Without the path, which is ours to say. What a getter throws stays as it is. */
 function refusalOf(error: unknown): unknown {
-  return error instanceof CodecError ? new Refusal(error.reason, error.message, error.path) : error
+  return error instanceof CodecError
+    ? new Refusal(error.reason, error.message, error.path, error.limit)
+    : error
 }

@@ -4,6 +4,7 @@
 // Both ways of building a codec use these; what a value may be is up to them.
 // Every length is compared with the bytes that are left before anything is allocated.
 
+import type { Limits } from '../../base/limits.ts'
 import type { RefusedReason } from '../codec.ts'
 import type { ByteSink } from '../sink.ts'
 import { decodeText } from '../text.ts'
@@ -19,11 +20,14 @@ export const run: { at: number; left: number } = {
 /** Why a value or its bytes are refused; the path grows on the way out. Never holds the value. */
 export class Refusal extends Error {
   readonly reason: RefusedReason
-  private where = ''
+  /** The limit that was passed, where that is why. */
+  readonly limit: keyof Limits | undefined
+  private where: string
 
-  constructor(reason: RefusedReason, message: string, path = '') {
+  constructor(reason: RefusedReason, message: string, path = '', limit?: keyof Limits) {
     super(message)
     this.reason = reason
+    this.limit = limit
     this.where = path
   }
 
@@ -37,8 +41,16 @@ export class Refusal extends Error {
   }
 }
 
-export function refuse(reason: RefusedReason, message: string): never {
-  throw new Refusal(reason, message)
+export function refuse(reason: RefusedReason, message: string, limit?: keyof Limits): never {
+  throw new Refusal(reason, message, '', limit)
+}
+
+function tooManyNodes(): never {
+  return refuse('nodes', 'more than limits.maxNodes nodes', 'maxNodes')
+}
+
+export function tooManyKeys(maxKeys: number): never {
+  return refuse('key', `more than limits.maxKeys (${maxKeys}) keys`, 'maxKeys')
 }
 
 export function cutShort(): never {
@@ -51,7 +63,7 @@ export function notCanonical(): never {
 
 /** Counts so many nodes. */
 export function spend(nodes: number): void {
-  if ((run.left -= nodes) < 0) refuse('nodes', 'more than maxNodes nodes')
+  if ((run.left -= nodes) < 0) tooManyNodes()
 }
 
 // Reading
@@ -197,8 +209,20 @@ export function readCount(
   const count = readVarint(bytes, start, end)
   if (count > most) refuse('length', `must not have more than ${most} items`)
   if (count * least > end - run.at) refuse('length', 'it has more items than the bytes left')
-  if (count * nodes > run.left) refuse('nodes', 'more than maxNodes nodes')
+  if (count * nodes > run.left) tooManyNodes()
   return count
+}
+
+/** How many keys follow, with a value of so many bytes and nodes each. */
+export function readKeyCount(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  maxKeys: number,
+  value: { readonly bytes: number; readonly nodes: number },
+): number {
+  const count = readCount(bytes, start, end, Infinity, value.bytes + 1, value.nodes + 1)
+  return count > maxKeys ? tooManyKeys(maxKeys) : count
 }
 
 // Writing
