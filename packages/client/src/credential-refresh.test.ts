@@ -1,8 +1,9 @@
 import type { Session } from '@callbox/core/internal'
 import { VirtualClock } from '@callbox/testing'
 import { beforeEach, expect, test } from 'vitest'
+import { defaults } from '#defaults'
 import { CredentialRefresh } from './credential-refresh.ts'
-import { resolveOptions } from './options.ts'
+import { resolveOptions, type ClientOptions } from './options.ts'
 
 let clock: VirtualClock
 let asked: number
@@ -15,14 +16,15 @@ const session = (): Session =>
   ({ writeAuth: (map: unknown) => written.push(map) }) as unknown as Session
 
 function setUp(): CredentialRefresh {
-  const options = resolveOptions({
+  const own: ClientOptions = {
     clock,
     credential: () => {
       asked += 1
       return credential()
     },
     logger: (_, event) => void reported.push(event),
-  })
+  }
+  const options = resolveOptions(own, defaults)
   return new CredentialRefresh(options)
 }
 

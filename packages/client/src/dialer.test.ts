@@ -4,6 +4,7 @@ import type { RpcError } from '@callbox/core'
 import type { Transport } from '@callbox/core/internal'
 import { VirtualClock } from '@callbox/testing'
 import { beforeEach, expect, test } from 'vitest'
+import { defaults } from '#defaults'
 import { Dialer, type DialerOwner } from './dialer.ts'
 import { resolveOptions } from './options.ts'
 
@@ -33,7 +34,8 @@ function dialerOf(answers: boolean, credential?: () => unknown): Dialer {
     onRefused: (error) => void told.push(error.code),
     onWaiting: (ms) => void pauses.push(ms),
   }
-  const options = resolveOptions({ clock, ...(credential === undefined ? {} : { credential }) })
+  const own = { clock, ...(credential === undefined ? {} : { credential }) }
+  const options = resolveOptions(own, defaults)
   return new Dialer({ options, transport, contracts: [] }, owner)
 }
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { HelloTerms } from '@callbox/core/internal'
 import type { ServerConnection } from './connection.ts'
 import { Sessions } from './sessions.ts'
 
@@ -8,16 +9,20 @@ function counting(): (length: number) => Uint8Array {
   return (length) => new Uint8Array(length).fill((n += 1))
 }
 
-/** Of a connection only the contracts of its client are looked at. */
+/** Of a connection only the contracts of its client, and its codec, are looked at. */
 const connectionOf = (contracts: string): ServerConnection =>
-  ({ contracts }) as unknown as ServerConnection
+  ({ contracts, codec: 'msgpack' }) as unknown as ServerConnection
+
+/** A HELLO that states these contracts, as text. */
+const helloOf = (contracts: string, codecs: readonly string[] = ['msgpack']): HelloTerms =>
+  ({ contracts: JSON.parse(contracts) as unknown, codecs }) as HelloTerms
 
 function setUp(graceMs = 30_000) {
   const sessions = new Sessions(graceMs, counting())
   const connection = connectionOf('[]')
   const session = sessions.add(connection, 'ada')
   const ask = (token: Uint8Array, principal: string | undefined = 'ada', contracts = '[]') =>
-    sessions.find({ id: session!.id, token, received: 0 }, principal, contracts)
+    sessions.find({ id: session!.id, token, received: 0 }, principal, helloOf(contracts))
   return { sessions, session, ask }
 }
 
@@ -44,14 +49,16 @@ test('found by id and token, for the same principal and contracts only [threat R
   expect(ask(token)).toBe(session)
   expect(ask(new Uint8Array(16))).toBe('token')
   expect(ask(token, 'bob')).toBe('principal')
-  expect(sessions.find({ id, token, received: 0 }, undefined, '[]')).toBe('principal')
+  expect(sessions.find({ id, token, received: 0 }, undefined, helloOf('[]'))).toBe('principal')
   expect(ask(token, 'ada', '[["a","b"]]')).toBe('contracts')
-  expect(sessions.find({ id: token, token, received: 0 }, 'ada', '[]')).toBe('unknown')
+  expect(sessions.find({ id: token, token, received: 0 }, 'ada', helloOf('[]'))).toBe('unknown')
+  const other = helloOf('[]', ['compact1'])
+  expect(sessions.find({ id, token, received: 0 }, 'ada', other)).toBe('codec')
 })
 
 test('the token is judged first: who does not have it learns nothing else [threat R2]', () => {
   const { ask } = setUp()
-  expect(ask(new Uint8Array(16), 'bob', 'other')).toBe('token')
+  expect(ask(new Uint8Array(16), 'bob', '["other"]')).toBe('token')
 })
 
 test('until the new token is confirmed both resume, and the new one stays the same [threat R2]', () => {
@@ -83,7 +90,7 @@ test('a view of a larger buffer names the same session', () => {
   all.set(session!.id, 40)
   all.set(session!.token, 60)
   const asked = { id: all.subarray(40, 56), token: all.subarray(60, 76), received: 0 }
-  expect(sessions.find(asked, 'ada', '[]')).toBe(session)
+  expect(sessions.find(asked, 'ada', helloOf('[]'))).toBe(session)
 })
 
 test('10,000 sessions, each under its own id', () => {
@@ -99,8 +106,11 @@ test('10,000 sessions, each under its own id', () => {
   )
   const wrong = all.filter(
     (each, index) =>
-      sessions.find({ id: each!.id, token: each!.token, received: 0 }, undefined, `${index}`) !==
-      each,
+      sessions.find(
+        { id: each!.id, token: each!.token, received: 0 },
+        undefined,
+        helloOf(`${index}`),
+      ) !== each,
   )
   expect([sessions.length, wrong.length]).toEqual([10_000, 0])
 })
