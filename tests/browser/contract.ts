@@ -33,6 +33,8 @@ export const probe = contract(
     flood: serverStream({ input: T.Object({ id: T.String() }), output: Bytes() }),
     /** How many items `flood` has given so far. */
     given: unary({ input: T.Object({ id: T.String() }), output: T.Integer() }),
+    /** Plays a conformance case whose caller is the server, on this connection. */
+    play: unary({ input: T.String(), timeoutMs: 60_000 }),
     /** Calls `ask` and `tell` on this client. */
     callBack: unary({ output: T.String() }),
   },

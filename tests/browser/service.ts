@@ -1,7 +1,14 @@
 // Serves `probe` to pages: started by Vitest before the browser.
 
-import { createServer, implement, implementFor, silent, type Server } from '@callbox/server'
-import { conf, handlers } from '@callbox/testing/conformance'
+import {
+  createServer,
+  implement,
+  implementFor,
+  RpcError,
+  silent,
+  type Server,
+} from '@callbox/server'
+import { conf, findCallCase, handlers, isAlive } from '@callbox/testing/conformance'
 import { probe } from './contract.ts'
 import { unhurried } from '../unhurried.ts'
 
@@ -52,6 +59,16 @@ export function createProbe(): Server {
       }
     },
     given: ({ id }) => given.get(id) ?? 0,
+    play: async (title, { connection }) => {
+      const caller = connection.client(conf)
+      try {
+        await findCallCase(title).run(caller, { amount: 'light' })
+        await isAlive(caller)
+      } catch (error) {
+        // Its text is what the page shows.
+        throw new RpcError('aborted', error instanceof Error ? error.message : String(error))
+      }
+    },
     callBack: async (_, { client }) => {
       await client.tell('a word')
       const pieces: string[] = []

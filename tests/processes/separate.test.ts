@@ -1,4 +1,4 @@
-// Client and server in separate processes: the shared cases, and a server that is killed.
+// A server in a process of its own that is killed, and one whose work is done.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,7 +8,7 @@ import type { Transport } from '@callbox/server'
 import { tcp } from '@callbox/transport-tcp'
 import { ws } from '@callbox/transport-ws'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { callCases, conf, titleOf } from '@callbox/testing/conformance'
+import { conf } from '@callbox/testing/conformance'
 
 const host = '127.0.0.1'
 
@@ -50,10 +50,6 @@ describe.each(['tcp', 'ws'] as const)('over %s', (name) => {
     server = await startServer()
   })
   afterAll(() => client.close())
-
-  test.each(callCases.map((one) => ({ title: titleOf(one), one })))('$title', ({ one }) =>
-    expect(one.run(client.conf, { amount: 'light' })).resolves.toBeUndefined(),
-  )
 
   test('a server that is killed: what was sent is unknown, what follows waits for the next one', async () => {
     const stream = client.conf.hangStream({ id: 'killed', items: 1 })

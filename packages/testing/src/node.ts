@@ -49,3 +49,4 @@ export {
   type ServerSubject,
   type Settlement,
 } from './conformance/wire-driver.ts'
+export { answerCommands, Program, type Commands } from './conformance/programs.ts'
