@@ -88,3 +88,14 @@ test('reserves of the process have its limit too', () => {
   memory.release(limit)
   expect(memory.reserve(1)).toBe(true)
 })
+
+test('far over by hundreds before any timer runs: below the limit again within the turn [threat S5]', async () => {
+  const connections = Array.from({ length: 300 }, () => new Connection(100))
+  expect(memory.bytes).toBe(30_000)
+  // The end of the turn, not the next timer.
+  await Promise.resolve()
+  await Promise.resolve()
+  await Promise.resolve()
+  expect(memory.bytes).toBeLessThanOrEqual(1.1 * limit)
+  expect(connections.filter(({ alive }) => alive)).toHaveLength(11)
+})

@@ -42,6 +42,7 @@ export class Memory {
   private overSince = -1
   private reserved = 0
   private readonly timer = new Timer(() => this.relieve())
+  private urgent = false
 
   /** `limit` in bytes. `total`: a count of its own, for tests. */
   constructor(
@@ -72,8 +73,27 @@ export class Memory {
 
   add(bytes: number): void {
     this.total.bytes += bytes
-    if (bytes > 0 && this.total.bytes > this.limit && !this.timer.armed)
-      this.timers.arm(this.timer, 0)
+    if (bytes <= 0 || this.total.bytes <= this.limit) return
+    if (!this.timer.armed) this.timers.arm(this.timer, 0)
+    // Hundreds of connections may come to speak before the next timer does.
+    if (this.urgent || !this.farOver) return
+    this.urgent = true
+    this.clock.endOfTurn(this.onUrgent)
+  }
+
+  private get farOver(): boolean {
+    return this.total.bytes > this.limit * emergency
+  }
+
+  private readonly onUrgent = (): void => {
+    this.urgent = false
+    this.sacrificeUntilBelow()
+  }
+
+  /** As many as it takes, in this turn. */
+  private sacrificeUntilBelow(): void {
+    for (let left = this.members.size; left > 0 && this.farOver; left -= 1)
+      this.victim()?.sacrifice()
   }
 
   /** Credit beyond the initial windows comes out of this, too. False: there is none left. */
@@ -101,13 +121,11 @@ export class Memory {
         this.paused.add(member)
         member.pauseReading()
       }
-    const urgent = this.total.bytes > this.limit * emergency
-    if (urgent || now - this.overSince >= longestPauseMs) {
+    this.sacrificeUntilBelow()
+    if (now - this.overSince >= longestPauseMs) {
       this.victim()?.sacrifice()
       this.overSince = now
       this.resumeAll()
-      // The next one at once, if that was not enough.
-      if (urgent) return this.timers.arm(this.timer, 1)
     }
     this.timers.arm(this.timer, lookMs)
   }
