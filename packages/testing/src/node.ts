@@ -8,6 +8,7 @@ export {
   type ProxiedConnection,
 } from './fault-proxy.ts'
 export { everyCut, shapesFor, type Cut } from './fault-sweep.ts'
+export { faultProxyCommand, type CommandParts } from './fault-proxy-command.ts'
 export type { LineShape } from './shaper.ts'
 export { RawServer } from './raw-server.ts'
 export {
