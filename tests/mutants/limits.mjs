@@ -4,6 +4,7 @@
 //   out -> a line for each mutant; exit code 1 if a limit has none, one does not apply, or one survives
 // Works in copies under .cache/mutants: the tree that you work in is only read.
 
+import '../../scripts/help.mjs'
 import { spawn } from 'node:child_process'
 import {
   cpSync,
@@ -25,19 +26,15 @@ const workers = 2
 /** A mutant that makes a test hang is caught as well. */
 const testTimeoutMs = 8_000
 const mutantTimeoutMs = 120_000
+const allTestsTimeoutMs = 900_000
 
 const { values } = parseArgs({
+  args: process.argv.slice(2).filter((arg) => arg !== '--'),
   options: {
     rotate: { type: 'string' },
     only: { type: 'string' },
-    help: { type: 'boolean' },
   },
 })
-if (values.help === true) {
-  console.log('node tests/mutants/limits.mjs [--rotate N] [--only TEXT]')
-  process.exit(0)
-}
-
 /** Every limit has a mutant, every mutant a limit. */
 function incomplete() {
   const source = readFileSync(join(root, 'packages/core/src/base/limits.ts'), 'utf8')
@@ -79,7 +76,7 @@ function copyTree(to) {
 const running = new Set()
 
 /** Runs tests in a copy. Answers how many failed, passed, and what went wrong otherwise. */
-function runTests(tree, tests) {
+function runTests(tree, tests, timeoutMs = mutantTimeoutMs) {
   const files = tests.map((test) => (typeof test === 'string' ? test : test[0]))
   const titles = tests.flatMap((test) => (typeof test === 'string' ? [] : [test[1]]))
   const report = join(tree, 'report.json')
@@ -104,7 +101,7 @@ function runTests(tree, tests) {
       env: { ...process.env, CALLBOX_SIZES: 'local', CI: '' },
     })
     running.add(child)
-    const timer = setTimeout(() => child.kill('SIGKILL'), mutantTimeoutMs)
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs)
     child.on('exit', () => {
       clearTimeout(timer)
       running.delete(child)
@@ -119,10 +116,13 @@ function escaped(text) {
 
 function readReport(path) {
   try {
-    const { numFailedTests, numPassedTests } = JSON.parse(readFileSync(path, 'utf8'))
-    return { failed: numFailedTests, passed: numPassedTests }
+    const { testResults, numPassedTests } = JSON.parse(readFileSync(path, 'utf8'))
+    const failed = testResults
+      .flatMap(({ assertionResults }) => assertionResults)
+      .filter(({ status }) => status === 'failed')
+    return { failed: failed.map(({ fullName }) => fullName), passed: numPassedTests }
   } catch {
-    return { failed: 0, passed: 0, broken: true }
+    return { failed: [], passed: 0, broken: true }
   }
 }
 
@@ -146,7 +146,7 @@ function chosen() {
   if (rotate === undefined) return wanted
   const share = Number(rotate)
   const today = Math.floor(Date.now() / 86_400_000) % share
-  console.log(`share ${today + 1} of ${share}, by the day; all of them: npm run mutants`)
+  console.log(`share ${today + 1} of ${share}, by the day; all of them: npm run mutants:limits`)
   return wanted.filter((_, at) => at % share === today)
 }
 
@@ -162,12 +162,15 @@ async function main() {
   const all = [
     ...new Map(queue.flatMap(({ tests }) => tests).map((test) => [String(test), test])).values(),
   ]
-  const files = [...new Set(all.map((test) => (typeof test === 'string' ? test : test[0])))]
-  const before = await runTests(trees[0], files)
-  if (before.failed > 0 || before.passed === 0) {
-    console.error(
-      `the tests fail without a mutant: ${before.failed} of ${before.passed + before.failed}`,
-    )
+  const groups = [
+    all.filter((test) => typeof test === 'string'),
+    all.filter((test) => typeof test !== 'string'),
+  ]
+  for (const group of groups.filter(({ length }) => length > 0)) {
+    const before = await runTests(trees[0], group, allTestsTimeoutMs)
+    if (before.failed.length === 0 && before.passed > 0) continue
+    console.error(`without a mutant ${before.passed} tests pass and these fail:`)
+    for (const title of before.failed) console.error(`  ${title}`)
     return 1
   }
   const survived = []
@@ -178,10 +181,10 @@ async function main() {
         const from = performance.now()
         const { failed, passed, broken } = await tryMutant(tree, mutant)
         done += 1
-        const caught = failed > 0
+        const caught = failed.length > 0
         if (!caught) survived.push(mutant)
         const verdict = caught
-          ? `caught by ${failed}`
+          ? `caught by ${failed.length}`
           : broken
             ? 'BROKEN'
             : `SURVIVED ${passed} tests`

@@ -45,8 +45,8 @@ export const mutants = [
   {
     limit: 'maxFrame',
     file: `${ws}/parser.ts`,
-    from: 'if (this.messageLength + this.size > this.most) throw this.tooBig()',
-    to: '',
+    from: 'if (this.announced > (this.isCompressed ? this.maxCompressed : most)) {',
+    to: 'if (this.announced > Infinity) {',
     tests: [`${ws}/parser.test.ts`],
   },
   {
@@ -66,7 +66,7 @@ export const mutants = [
   {
     limit: 'maxHello',
     file: `${ws}/link.ts`,
-    from: 'maxFirst: maxFirstFrame,',
+    from: 'maxFirst: limits.maxFirstFrame,',
     to: '',
     tests: [[`${ws}/link.test.ts`, 'first message of a stranger']],
   },
@@ -94,7 +94,7 @@ export const mutants = [
   {
     limit: 'maxFragments',
     file: `${ws}/parser.ts`,
-    from: 'if (this.fragments > this.options.maxFragments)',
+    from: 'if (this.fragments > maxFragments)',
     to: 'if (this.fragments > Infinity)',
     tests: [`${ws}/parser.test.ts`],
   },
@@ -130,7 +130,7 @@ export const mutants = [
     limit: 'maxNodes',
     file: `${core}/codec/msgpack-writer.ts`,
     from: 'nodesLeft = limits.maxNodes',
-    to: 'nodesLeft = Infinity',
+    to: 'nodesLeft = 4e6',
     tests: [`${core}/codec/msgpack-writer.test.ts`],
   },
   {
@@ -297,15 +297,15 @@ export const mutants = [
   {
     limit: 'pingBurst',
     file: `${core}/session/session.ts`,
-    from: "if (!this.pings.spend(this.clock.now())) throw this.calm('pingBurst')",
+    from: "if (this.attachment?.pings.spend(this.clock.now()) === false) throw this.calm('pingBurst')",
     to: '',
     tests: [[ofConnection, 'pingBurst and controlBudget']],
   },
   {
     limit: 'pingBurst',
     file: `${ws}/link.ts`,
-    from: 'if (!this.pings.spend(clock.now()))',
-    to: 'if (this.pings === undefined)',
+    from: 'maxPings: limits.pingBurst,',
+    to: '',
     tests: [[`${ws}/link.test.ts`, 'ping']],
   },
   {
@@ -360,8 +360,8 @@ export const mutants = [
   {
     limit: 'frameMs',
     file: `${ws}/link.ts`,
-    from: "      throw new WebSocketError(CloseCode.PolicyViolation, reason, 'frameMs')",
-    to: '      void reason',
+    from: 'messageTimeoutMs: limits.frameMs,',
+    to: '',
     tests: [[`${ws}/link.test.ts`, 'held back']],
   },
   {
@@ -402,7 +402,7 @@ export const mutants = [
   {
     limit: 'streamStallMs',
     file: `${core}/calls/stall-watch.ts`,
-    from: 'else if (now - known.since >= this.parts.streamStallMs) this.onStalled(call)',
+    from: 'if (now - since >= this.parts.streamStallMs) this.onStalled(call)\n      else',
     to: '',
     tests: [`${core}/calls/stall-watch.test.ts`],
   },
@@ -472,15 +472,15 @@ export const mutants = [
   {
     limit: 'reconnectMs',
     file: `${client}/dialer.ts`,
-    from: 'backoffMs(this.failures, limits.reconnectMs,',
-    to: 'backoffMs(this.failures, 1e6,',
-    tests: [['tests/e2e/reconnect.test.ts', 'the delays double']],
+    from: 'const least = limits.reconnectMs * spread',
+    to: 'const least = 1e6 * spread',
+    tests: [[`${client}/limits.test.ts`, 'reconnectMs']],
   },
   {
     limit: 'maxReconnectMs',
     file: `${client}/dialer.ts`,
-    from: 'limits.reconnectMs, limits.maxReconnectMs, clock.random())',
-    to: 'limits.reconnectMs, Infinity, clock.random())',
+    from: 'Math.min(limits.maxReconnectMs, Math.max(',
+    to: 'Math.min(Infinity, Math.max(',
     tests: [['tests/e2e/reconnect.test.ts', 'the delays double']],
   },
   {
@@ -514,15 +514,15 @@ export const mutants = [
   {
     limit: 'maxLagMs',
     file: `${core}/base/lag.ts`,
-    from: 'return this.medianMs > this.maxLagMs',
-    to: 'return false',
+    from: 'this.overloaded = enough && this.medianMs > this.maxLagMs',
+    to: 'this.overloaded = false && enough',
     tests: [`${core}/base/lag.test.ts`],
   },
   {
     limit: 'lagMs',
     file: `${core}/base/lag.ts`,
-    from: 'if (first === undefined || this.samples.at(-1)!.at - first.at < this.forMs * 0.8) return false',
-    to: 'if (first === undefined) return false',
+    from: 'const enough = now - this.samples[0]!.at >= this.forMs * 0.8',
+    to: 'const enough = true',
     tests: [`${core}/base/lag.test.ts`],
   },
   {
@@ -569,23 +569,23 @@ export const mutants = [
   },
   {
     limit: 'transport: close timeout of a WebSocket',
-    file: `${ws}/link.ts`,
-    from: 'this.closeTimer = setTimeout(() => this.socket.destroy(), closeTimeoutMs)',
-    to: 'this.closeTimer = setTimeout(() => undefined, closeTimeoutMs)',
+    file: `${ws}/connection.ts`,
+    from: 'setTimeout(() => this.socket.destroy(), this.options.closeTimeoutMs)',
+    to: 'setTimeout(() => undefined, this.options.closeTimeoutMs)',
     tests: [[`${ws}/transport.test.ts`, 'close settles though the peer']],
   },
   {
     limit: 'transport: headers of an upgrade',
-    file: `${ws}/listen.ts`,
-    from: 'maxHeaderSize: maxHeaderBytes,',
-    to: 'maxHeaderSize: 1e6,',
+    file: `${ws}/upgrade.ts`,
+    from: 'maxHeaderBytes: number = 16 * 1024',
+    to: 'maxHeaderBytes: number = 1e6',
     tests: [[`${ws}/upgrade-abuse.test.ts`, '2,000 of them']],
   },
   {
     limit: 'transport: a refused upgrade is destroyed',
-    file: `${ws}/listen.ts`,
-    from: 'setTimeout(() => socket.destroy(), 1_000).unref()',
-    to: '',
+    file: `${ws}/upgrade.ts`,
+    from: 'setTimeout(() => socket.destroy(), refusalMs).unref()',
+    to: 'setTimeout(() => undefined, refusalMs).unref()',
     tests: [[`${ws}/link.test.ts`, 'never closes']],
   },
   {

@@ -53,6 +53,26 @@ test('connectMs ends an attempt that comes to nothing, and the next begins', asy
   await client.close()
 })
 
+test('reconnectMs: the first attempts come soon, whatever the longest pause', async () => {
+  const clock = new VirtualClock()
+  let dials = 0
+  const nobody: Transport = {
+    name: 'nobody',
+    target: 'nobody',
+    dial: () => {
+      dials += 1
+      return Promise.reject(new Error('refused'))
+    },
+  }
+  const limits = { reconnectMs: 10, maxReconnectMs: 1_000_000 }
+  const client = createClient({ desk }, nobody, { clock, limits })
+  const call = safe(client.desk.ask(undefined, { timeoutMs: 200 }))
+  await clock.advance(200)
+  expect((await call)[0]).toMatchObject({ code: 'deadline_exceeded', processed: 'no' })
+  expect(dials).toBeGreaterThanOrEqual(3)
+  await client.close()
+})
+
 test('maxQueuedCalls: without a connection', async () => {
   const metrics = new MetricsRegistry()
   const client = createClient({ desk }, memory(), { limits: { maxQueuedCalls: 2 }, metrics })
