@@ -20,6 +20,9 @@ export interface Sizes {
   readonly refusedUpgrades: number
   /** Connections dialed at once beyond a limit. */
   readonly dials: number
+  /** Connections that attack at once, and for how long, in milliseconds. */
+  readonly attackers: number
+  readonly attackMs: number
 }
 
 const table: Readonly<Record<SizesName, Sizes>> = {
@@ -31,6 +34,8 @@ const table: Readonly<Record<SizesName, Sizes>> = {
     handshakes: 100,
     refusedUpgrades: 1_000,
     dials: 300,
+    attackers: 30,
+    attackMs: 3_000,
   },
   ci: {
     fuzzBodies: 1_000_000,
@@ -40,6 +45,8 @@ const table: Readonly<Record<SizesName, Sizes>> = {
     handshakes: 300,
     refusedUpgrades: 2_000,
     dials: 600,
+    attackers: 50,
+    attackMs: 5_000,
   },
   nightly: {
     fuzzBodies: 10_000_000,
@@ -49,6 +56,8 @@ const table: Readonly<Record<SizesName, Sizes>> = {
     handshakes: 1_000,
     refusedUpgrades: 10_000,
     dials: 12_000,
+    attackers: 200,
+    attackMs: 60_000,
   },
 }
 

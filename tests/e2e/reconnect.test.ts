@@ -81,7 +81,7 @@ test('[case C63] a call that waits ends at its deadline, not processed', async (
   await client.close()
 })
 
-test('the delays double with full jitter, up to 30 s', async () => {
+test('the delays double with full jitter, up to 30 s [threat X7]', async () => {
   const { clock, client, states } = setUp()
   const call = safe(client.desk.ticks().next())
   await clock.advance(600_000)

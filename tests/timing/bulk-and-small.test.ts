@@ -91,7 +91,7 @@ const cases = [
 ] as const
 
 test.each(cases)(
-  'over %s, %i items of %i bytes: %s',
+  'over %s, %i items of %i bytes: %s [threat S8]',
   { timeout: 120_000 },
   async (name, items, bytes) => {
     const tries: Measured[] = []

@@ -4,9 +4,11 @@
 import { clientStream, contract, event, serverStream, unary } from '@callbox/core'
 import {
   errorOf,
+  fromMsgpack,
   goAwayOf,
   rawData,
   rawFrame,
+  rawHello,
   rawNotify,
   rawPing,
   rawRequest,
@@ -315,5 +317,52 @@ describe('sessions without a link', () => {
     expect(hits(world, 'parkedBudget')).toBe(1)
     expect(world.server.inspect().connections).toHaveLength(1)
     await isServed(world)
+  })
+})
+
+describe('a resume must match its session', () => {
+  const asked = { client: { name: 'a', version: '1' }, contracts: [['all', 'one hash']] }
+
+  test.each<[string, Record<string, unknown>]>([
+    ['another hash', { contracts: [['all', 'another hash']] }],
+    [
+      'another contract',
+      {
+        contracts: [
+          ['all', 'one hash'],
+          ['more', 'x'],
+        ],
+      },
+    ],
+    ['no contract', { contracts: [] }],
+  ])('%s: a new session, and the old one is untouched [threat H10]', async (_, other) => {
+    const world = await serve({ sessionGraceMs: 60_000 })
+    const first = await world.peer(asked)
+    const { session } = fromMsgpack(first.frames[0]!.body.subarray(4)) as {
+      session: { id: Uint8Array; token: Uint8Array }
+    }
+    first.link.abort()
+    await world.clock.settle()
+    const resume = { session: { id: session.id, token: session.token, received: 0 } }
+    const refused = await world.peer({ ...asked, ...resume, ...other })
+    expect(fromMsgpack(refused.frames[0]!.body.subarray(4))).toMatchObject({ resumed: false })
+    const resumed = await world.peer({ ...asked, ...resume })
+    expect(fromMsgpack(resumed.frames[0]!.body.subarray(4))).toMatchObject({ resumed: true })
+  })
+
+  test('another codec ends the connection, and the session waits on [threat H10]', async () => {
+    const world = await serve({ sessionGraceMs: 60_000 })
+    const first = await world.peer(asked)
+    const { session } = fromMsgpack(first.frames[0]!.body.subarray(4)) as {
+      session: { id: Uint8Array; token: Uint8Array }
+    }
+    first.link.abort()
+    const stranger = world.stranger()
+    const resume = { session: { id: session.id, token: session.token, received: 0 } }
+    stranger.send(rawHello({ ...asked, ...resume, codecs: ['other'] }))
+    await world.clock.settle()
+    expect(goAwayOf(stranger.of(type.goAway)[0]!).code).toBe(35)
+    const resumed = await world.peer({ ...asked, ...resume })
+    expect(fromMsgpack(resumed.frames[0]!.body.subarray(4))).toMatchObject({ resumed: true })
   })
 })

@@ -76,6 +76,11 @@ export class VirtualClock implements Clock {
     this.at = until
   }
 
+  /** The process stands still for so long: what is due meanwhile fires late, at the next `advance`. */
+  stall(ms: number): void {
+    this.at += ms
+  }
+
   /** Lets everything happen that needs no time. */
   async settle(): Promise<void> {
     // A turn of the event loop empties the queue of microtasks, however long it grows meanwhile.

@@ -109,20 +109,23 @@ describe('cutting', () => {
 })
 
 describe('lengths that cannot be', () => {
-  test.each([0, 1, 2, 3, 4, 5])('length %i is shorter than a header [case C5]', (length) => {
-    for (let cut = 0; cut <= 4; cut += 1) {
-      const { parser, frames } = parserWithFrames()
-      const bytes = joined(hex(`000000 0${length}`), new Uint8Array(length))
-      const push = (): void => {
-        parser.push(bytes.slice(0, cut))
-        parser.push(bytes.slice(cut))
+  test.each([0, 1, 2, 3, 4, 5])(
+    'length %i is shorter than a header [case C5] [threat F3]',
+    (length) => {
+      for (let cut = 0; cut <= 4; cut += 1) {
+        const { parser, frames } = parserWithFrames()
+        const bytes = joined(hex(`000000 0${length}`), new Uint8Array(length))
+        const push = (): void => {
+          parser.push(bytes.slice(0, cut))
+          parser.push(bytes.slice(cut))
+        }
+        expect(push).toThrow(new ConnectionError('protocol', 'frame shorter than its header'))
+        expect(frames).toEqual([])
       }
-      expect(push).toThrow(new ConnectionError('protocol', 'frame shorter than its header'))
-      expect(frames).toEqual([])
-    }
-  })
+    },
+  )
 
-  test('length 66,560 is accepted, 66,561 refused on its four bytes [case C6]', () => {
+  test('length 66,560 is accepted, 66,561 refused on its four bytes [case C6] [threat F1]', () => {
     const { parser } = parserWithFrames()
     parser.push(hex('00 01 04 00'))
     expect(parser.pending).toBe(true)

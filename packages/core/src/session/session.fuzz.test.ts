@@ -112,7 +112,7 @@ async function usedBytes(): Promise<number> {
 }
 
 test(
-  `${sizes.fuzzFrames} mutated frames: no uncaught error, no memory kept, others unaffected`,
+  `${sizes.fuzzFrames} mutated frames: no uncaught error, no memory kept, others unaffected [threat K9]`,
   { timeout: 300_000 },
   async () => {
     const uncaught: unknown[] = []
