@@ -88,6 +88,7 @@ const cases = [
   ['tcp', 12, MiB, 'W11 [case C82]'],
   ['ws', 12, MiB, 'W11 [case C82]'],
   ['tcp', 25, 4 * MiB - 64, 'large items [case C86]'],
+  ['ws', 25, 4 * MiB - 64, 'large items [case C86]'],
 ] as const
 
 test.each(cases)(

@@ -37,6 +37,49 @@ describe('a REQUEST of the peer', () => {
   })
 })
 
+test('100 calls cross the wrap while three long ones stay open: their ids are skipped [case C125]', () => {
+  const client = new CallTable<string>('client')
+  const server = new CallTable<string>('server')
+  const begin = (what: string): number => {
+    const id = client.register(what)
+    server.receive(id)
+    server.open(id, what)
+    return id
+  }
+  const long = ['a', 'b', 'c'].map(begin)
+  expect(long).toEqual([1, 3, 5])
+  // Half of the range at a time, as half a billion calls would.
+  for (const id of [2 ** 29 - 1, 2 ** 30 - 5]) jump(client, id)
+  server.receive(2 ** 29 - 1)
+  const ids = Array.from({ length: 100 }, (_, n) => {
+    const id = begin(`${n}`)
+    expect([client.find(id, 64), server.find(id, 64)]).toEqual([`${n}`, `${n}`])
+    client.close(id, 0)
+    server.close(id, 0)
+    return id
+  })
+  expect(ids.slice(0, 6)).toEqual([2 ** 30 - 5, 2 ** 30 - 3, last, 7, 9, 11])
+  expect(ids.at(-1)).toBe(7 + 2 * 96)
+  expect(long.map((id) => [client.find(id, 64), server.find(id, 64)])).toEqual([
+    ['a', 'a'],
+    ['b', 'b'],
+    ['c', 'c'],
+  ])
+  expect([client.size, server.size]).toEqual([3, 3])
+})
+
+test('the ids of a server wrap from 2^30 - 2 to 2 [case C125]', () => {
+  const server = new CallTable<string>('server')
+  server.register('long')
+  jump(server, 2 ** 30 - 2)
+  expect([server.register('x'), server.register('y')]).toEqual([2 ** 30 - 2, 4])
+})
+
+/** The next id of a table, without the calls in between. */
+function jump(table: CallTable<string>, id: number): void {
+  Object.assign(table, { nextId: id })
+}
+
 describe('a frame for a call that is not there', () => {
   test('is a broken rule if the id was never opened', () => {
     const table = new CallTable<string>('client')

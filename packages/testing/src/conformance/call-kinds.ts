@@ -260,6 +260,20 @@ const pressureCases: readonly CallCase[] = [
     },
   },
   {
+    id: 'C76',
+    title: 'a paused reader of messages far larger than a frame: a window and one message',
+    async run(caller) {
+      const id = newId()
+      const stream = caller.produce({ id, items: 100, bytes: 1_000_000 })
+      await stream.next()
+      const given = await standing(() => caller.given(id), 2)
+      // One was read, one lies there whole, a window of the next, and one that waits for it.
+      holds(given <= 4, `${given} items are given`)
+      stream.cancel()
+      await eventually(async () => equal(await caller.aborted(id), true, 'told'))
+    },
+  },
+  {
     id: 'C77',
     title: 'one unread stream, 100 others: the others run',
     async run(caller) {

@@ -141,6 +141,15 @@ const floodCases: readonly WireCase[] = [
   },
   {
     id: 'C123',
+    title: 'a flood of AUTH: one at a time is the rule',
+    ...server,
+    steps: [
+      send(...Array.from({ length: 1_000 }, () => rawFrame(0x08, 0, 0, toMsgpack({ auth: 1 })))),
+    ],
+    ends: protocol,
+  },
+  {
+    id: 'C123',
     title: 'a flood of CREDIT too small to be of use',
     ...server,
     steps: [

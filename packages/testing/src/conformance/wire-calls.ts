@@ -10,6 +10,7 @@ import {
   rawEnd,
   rawError,
   rawFrame,
+  rawGoAway,
   rawNotify,
   rawRequest,
   rawWelcome,
@@ -28,6 +29,16 @@ const hasBegun = (id: number, what: string, value: boolean) => [
 ]
 
 const methodCases: readonly WireCase[] = [
+  {
+    id: 'C29',
+    title: 'a unary of nothing: two frames, both payloads empty',
+    ...server,
+    steps: [
+      send(rawRequest({ id: 1, method: 'conf.nothing' })),
+      expects({ frame: 'DATA', id: 1, value: undefined, end: true }),
+      nothing,
+    ],
+  },
   {
     id: 'C41',
     title: 'an unknown event, an unknown id of one, an invalid input: nothing comes back',
@@ -379,6 +390,40 @@ const small = rawWelcome({
 })
 
 const limitCases: readonly WireCase[] = [
+  {
+    id: 'C47',
+    title: 'a small call overtakes a large one that waits for credit, ids on the wire rise',
+    ...client,
+    steps: [
+      { do: 'call', call: { name: 'large', method: 'size', input: { bytes: 1_000_000 } } },
+      expects({ frame: 'REQUEST', id: 1 }),
+      // What the window of 256 KiB takes: three fragments of 64 KiB.
+      expects({ frame: 'DATA', id: 1 }),
+      expects({ frame: 'DATA', id: 1 }),
+      nothing,
+      { do: 'call', call: { name: 'small', method: 'notes' } },
+      expects({ frame: 'REQUEST', id: 3, end: true }),
+      send(rawData(3, [3], true)),
+      { do: 'settles', call: { name: 'small', value: [3] } },
+      send(rawError(1, 10)),
+      { do: 'settles', call: { name: 'large', error: { code: 'aborted', processed: 'yes' } } },
+    ],
+  },
+  {
+    id: 'C10',
+    title: 'unknown keys in the map of GOAWAY are ignored',
+    ...client,
+    steps: [
+      { do: 'call', call: { name: 'a', method: 'notes' } },
+      expects({ frame: 'REQUEST', id: 1 }),
+      send(rawGoAway(8, 1, { reason: 'enough', later: { a: [1] } })),
+      {
+        do: 'settles',
+        call: { name: 'a', error: { code: 'resource_exhausted', text: ['enough'] } },
+      },
+    ],
+    ends: { closed: true },
+  },
   {
     id: 'C89',
     title: 'over maxMessage of the peer nothing is sent',
