@@ -2,7 +2,8 @@
 
 import { createClient, safe } from '@callbox/client'
 import { contract, unary } from '@callbox/core'
-import { msgpackCodec, PrefixParser, resolveLimits } from '@callbox/core/internal'
+import { PrefixParser, resolveLimits } from '@callbox/core/internal'
+import { msgpackCodec } from '@callbox/core/msgpack'
 import { createServer, implement, silent } from '@callbox/server'
 import { memory } from '@callbox/testing'
 import { toMsgpack } from '@callbox/testing/node'
