@@ -112,7 +112,11 @@ export default defineConfig({
       }),
       nodeProject({
         name: 'e2e',
-        include: ['tests/e2e/**/*.test.ts', 'examples/**/*.test.ts'],
+        include: [
+          'tests/e2e/**/*.test.ts',
+          'tests/browser-life/**/*.test.ts',
+          'examples/**/*.test.ts',
+        ],
         group: 1,
         testTimeout: 60_000,
       }),

@@ -90,6 +90,8 @@ export interface FaultSizes {
   /** How long they are idle, in milliseconds. */
   readonly idleMs: number
   readonly soakMs: number
+  /** A page in a browser that is frozen, in milliseconds. */
+  readonly frozenMs: number
 }
 
 const faultTable: Readonly<Record<SizesName, FaultSizes>> = {
@@ -102,6 +104,7 @@ const faultTable: Readonly<Record<SizesName, FaultSizes>> = {
     idleSessions: 1_000,
     idleMs: 3_000,
     soakMs: 6_000,
+    frozenMs: 6_000,
   },
   ci: {
     cutStep: 1,
@@ -112,6 +115,7 @@ const faultTable: Readonly<Record<SizesName, FaultSizes>> = {
     idleSessions: 10_000,
     idleMs: 60_000,
     soakMs: 60_000,
+    frozenMs: 60_000,
   },
   nightly: {
     cutStep: 1,
@@ -122,6 +126,7 @@ const faultTable: Readonly<Record<SizesName, FaultSizes>> = {
     idleSessions: 10_000,
     idleMs: 600_000,
     soakMs: 600_000,
+    frozenMs: 60_000,
   },
 }
 
