@@ -106,7 +106,8 @@ describe.skipIf(missing)('a page in Chromium', () => {
     await sleep(5_000)
     await context.setOffline(false)
     await isConnected()
-    await reaches(items.length + 100)
+    const { events } = await reaches(items.length + 100)
+    expect(events.at(-1)).toBe('resumed')
   })
 
   test(
