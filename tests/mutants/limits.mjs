@@ -21,7 +21,8 @@ import { parseArgs } from 'node:util'
 import { mutants } from './limits.table.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..')
-const copies = join(root, '.cache/mutants')
+// Of this run alone: another may go on beside it.
+const copies = join(root, '.cache/mutants', String(process.pid))
 const workers = 2
 /** A mutant that makes a test hang is caught as well. */
 const testTimeoutMs = 8_000
