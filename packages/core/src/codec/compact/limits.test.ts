@@ -89,7 +89,7 @@ describe.each([
     expect(decode(around, `41 ${'91'.repeat(64)}01`)).toMatchObject({ reason: 'depth' })
   })
 
-  test('262,144 nodes, and not one more, where items take no bytes', () => {
+  test('262,144 nodes, and not one more, where items take no bytes [threat C16]', () => {
     const nothings = T.Array(T.Null())
     const one = codec.of(nothings)
     const most = new Array<null>(262_143).fill(null)
