@@ -55,7 +55,7 @@ const table: Readonly<Record<SizesName, Sizes>> = {
     propertyRuns: 50_000,
     handshakes: 1_000,
     refusedUpgrades: 10_000,
-    dials: 6_000,
+    dials: 2_000,
     attackers: 200,
     attackMs: 60_000,
   },
