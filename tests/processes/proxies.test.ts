@@ -110,6 +110,7 @@ async function start(proxy: Proxy, server: number): Promise<Running> {
     const args = proxy.prepare({ folder, port, server })
     const child = spawn(proxy.program!, [...args], { stdio: ['ignore', 'ignore', 'inherit'] })
     if (await isUp(child, port)) return { child, port, folder }
+    await kill(child)
   }
   rmSync(folder, { recursive: true })
   throw new Error(`${proxy.name} does not start`)
@@ -137,12 +138,15 @@ async function isUp(child: ChildProcess, port: number): Promise<boolean> {
   return false
 }
 
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exit = once(child, 'exit')
+  child.kill('SIGKILL')
+  await exit
+}
+
 async function stop({ child, folder }: Running): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) {
-    const exit = once(child, 'exit')
-    child.kill('SIGKILL')
-    await exit
-  }
+  await kill(child)
   rmSync(folder, { recursive: true })
 }
 
@@ -292,10 +296,12 @@ describe.each([nginx, haproxy])('behind $name', (proxy) => {
       expect((await both.next()).value).toBe('before!')
       await stop(running)
       const next = both.next()
-      await both.send('meanwhile')
+      // Once it knows that there is no link, `send` waits for one.
+      const sent = both.send('meanwhile')
       running = await start(proxy, serverPort)
       await line.close()
       line = await createFaultProxy({ target: { host, port: running.port } })
+      await sent
       expect((await next).value).toBe('meanwhile!')
       both.end()
       expect((await both.next()).done).toBe(true)
