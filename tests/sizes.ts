@@ -80,6 +80,8 @@ export interface FaultSizes {
   readonly cutStep: number
   /** Cuts at random under load, on each of two transports. */
   readonly randomCuts: number
+  /** Runs of calls and faults at random, on the virtual clock. */
+  readonly chaosSeeds: number
   /** Clients of a server that is killed. */
   readonly killedClients: number
   /** Rolling restarts of three servers. */
@@ -98,6 +100,7 @@ const faultTable: Readonly<Record<SizesName, FaultSizes>> = {
   local: {
     cutStep: 7,
     randomCuts: 150,
+    chaosSeeds: 20,
     killedClients: 300,
     rollingRounds: 2,
     stoppedMs: 10_000,
@@ -109,6 +112,7 @@ const faultTable: Readonly<Record<SizesName, FaultSizes>> = {
   ci: {
     cutStep: 1,
     randomCuts: 500,
+    chaosSeeds: 60,
     killedClients: 1_000,
     rollingRounds: 3,
     stoppedMs: 10_000,
@@ -120,6 +124,7 @@ const faultTable: Readonly<Record<SizesName, FaultSizes>> = {
   nightly: {
     cutStep: 1,
     randomCuts: 20_000,
+    chaosSeeds: 2_000,
     killedClients: 5_000,
     rollingRounds: 20,
     stoppedMs: 40_000,
