@@ -348,6 +348,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
     if (this.settled) return false
     if (this.state === 'sent' && (!refused || this.writer !== undefined)) return false
     this.requestWriter?.rewind()
+    this.calls?.session.unschedule(this)
     this.window?.close()
     this.window = undefined
     this.whole = undefined

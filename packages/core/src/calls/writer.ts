@@ -215,6 +215,7 @@ export class StreamWriter implements Outlet {
 
   /** Forgets a request that has gone in part, for it begins anew on another session. */
   rewind(): void {
+    this.terms?.session.unschedule(this)
     this.terms?.session.ledger.wait(-this.waitingBytes)
     this.terms = undefined
     this.id = 0

@@ -215,3 +215,25 @@ test('1,000 outlets of 10 fragments each: every round is complete before the nex
   for (let round = 0; round < 10; round += 1)
     expect(new Set(log.slice(round * count, (round + 1) * count)).size).toBe(count)
 })
+
+test('one that is taken out sends nothing here, and may stand elsewhere', () => {
+  const [queue, other] = [new SendQueue(), new SendQueue()]
+  const sent: string[] = []
+  const outlet = (name: string): Outlet => ({
+    queued: false,
+    readyBytes: 1,
+    sendFrame: () => (sent.push(name), 'nothing'),
+  })
+  const [a, b, c] = [outlet('a'), outlet('b'), outlet('c')]
+  queue.add(a, 'single')
+  queue.add(b, 'fragment')
+  queue.add(c, 'single')
+  queue.remove(c)
+  queue.remove(b)
+  queue.remove(b)
+  expect([queue.length, a.queued, b.queued, c.queued]).toEqual([1, true, false, false])
+  other.add(b, 'fragment')
+  queue.pump(() => true)
+  other.pump(() => true)
+  expect(sent).toEqual(['a', 'b'])
+})

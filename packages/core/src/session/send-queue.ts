@@ -59,6 +59,17 @@ export class SendQueue {
     }
   }
 
+  /** Takes an outlet out: what it has goes elsewhere, or nowhere. */
+  remove(outlet: Outlet): void {
+    if (!outlet.queued) return
+    for (const queue of [this.singles, this.fragments])
+      for (let left = queue.length; left > 0; left -= 1) {
+        const each = queue.shift()!
+        if (each === outlet) outlet.queued = false
+        else queue.push(each)
+      }
+  }
+
   /** Nothing of it goes out here any more: whoever stood in it may stand in another. */
   clear(): void {
     for (const queue of [this.singles, this.fragments])

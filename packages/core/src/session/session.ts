@@ -237,6 +237,11 @@ export class Session implements MemoryMember, ParkedMember, AttachmentOwner {
     this.out.schedule(outlet, readiness)
   }
 
+  /** Takes an outlet back that may stand in the queue: it will send over another session. */
+  unschedule(outlet: Outlet): void {
+    this.out.queue.remove(outlet)
+  }
+
   /** States new receive limits of this side. */
   announceLimits(limits: Partial<PeerLimits>): void {
     this.writeConnection(limitsFrame(encodeValue(limits)))
