@@ -108,6 +108,30 @@ async function listenSoon(world: World, server: Server): Promise<void> {
   throw new Error('the address is never free')
 }
 
+test('requests that wait for the link when the server leaves go to the next one, once [case C113] [threat G3]', async () => {
+  const world = await setUp()
+  // The old session lives on for its sake.
+  const running = world.client.world.wait('old')
+  await world.clock.advance(10)
+  const { far } = world.transport.line
+  // The link takes a little and no more: the rest stands in the queue.
+  far!.pause()
+  const texts = ['x'.repeat(1_000_000), 'y'.repeat(300_000), 'small']
+  const calls = texts.map((text) => world.client.world.echo(text))
+  await world.clock.advance(1)
+  const { next, over } = await replace(world)
+  await world.clock.advance(50)
+  far!.resume()
+  expect(await world.until(Promise.all(calls))).toEqual(texts)
+  for (const text of texts)
+    expect(world.ran.filter((each) => each === `echo ${text}`)).toHaveLength(1)
+  world.release()
+  expect(await world.until(running)).toBe('old')
+  await world.until(over)
+  await world.close()
+  await world.until(next.close({ graceMs: 0 }))
+})
+
 test('GOAWAY is said again after a resume, with an id that never rises; later frames are counted [threat G3]', async () => {
   const world = await setUp()
   const raw = await RawLink.connect(world.transport)

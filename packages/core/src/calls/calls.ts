@@ -291,8 +291,8 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     id: number,
   ): void {
     this.table.receive(id)
-    // After GOAWAY the caller knows that these are not accepted.
-    if (this.state === 'draining') return
+    // After GOAWAY the caller knows that these are not accepted; what it had sent of them is dropped.
+    if (this.state === 'draining') return this.table.allowLate(this.runtime.limits.window)
     this.acceptedId = id
     const { fields, runtime } = this
     fields.parse(buffer, start, end)
@@ -497,6 +497,9 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
         if (call.rewind(true)) back.push(call)
         else call.onSessionEnd('unavailable', 'the peer is shutting down', true)
       }
+    // Those that wait for the link have no id yet: they would be sent, and dropped there.
+    for (const call of this.transmitting) if (call.rewind(true)) back.push(call)
+    this.transmitting.clear()
     back.push(...this.takeWaiting())
     this.owner.onDrain(reconnectAfterMs)
     this.owner.takeBack(back)
