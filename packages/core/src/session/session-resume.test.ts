@@ -329,6 +329,21 @@ test('a ring that replays in several turns sends nothing new in between', async 
   expect(far.got).toEqual(Array.from({ length: 42 }, (_, n) => n + 1))
 })
 
+test('until what was lost has gone again, nothing new may go', async () => {
+  links[1].pause()
+  send(near, 1, 2)
+  await clock.settle()
+  links[0].abort()
+  await clock.settle()
+  expect(near.session.ready).toBe(false)
+  resume()
+  // In the turn of the resume itself.
+  expect(near.session.ready).toBe(false)
+  await clock.settle()
+  expect(near.session.ready).toBe(true)
+  expect(far.got).toEqual([1, 2])
+})
+
 test('cut again and again in the middle of a replay: exactly once, in order [case C96]', async () => {
   links[1].pause()
   for (let n = 1; n <= 40; n += 1) near.session.writeFrame(...range(numbered(n, 20_000)))
