@@ -105,9 +105,10 @@ describe.skipIf(missing)('a page in Chromium', () => {
     await context.setOffline(true)
     await sleep(5_000)
     await context.setOffline(false)
+    // Whether the server had given the link up by then, or the page notices now, or never.
+    const { events } = await reaches(items.length + 200)
+    expect(events).not.toContain('sessionLost')
     await isConnected()
-    const { events } = await reaches(items.length + 100)
-    expect(events.at(-1)).toBe('resumed')
   })
 
   test(
