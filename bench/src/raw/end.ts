@@ -22,7 +22,7 @@ export type Order =
   | { readonly do: 'rss' }
   | { readonly do: 'idle'; readonly port: number; readonly count: number }
   | { readonly do: 'echo'; readonly bytes: number; readonly inFlight: number; readonly ms: number }
-  | { readonly do: 'stream'; readonly bytes: number; readonly count: number }
+  | { readonly do: 'stream'; readonly bytes: number; readonly ms: number }
 
 export interface Figures {
   readonly messages: number
@@ -62,7 +62,7 @@ async function carryOut(order: Order): Promise<unknown> {
     case 'echo':
       return echo(order.bytes, order.inFlight, order.ms)
     case 'stream':
-      return stream(order.bytes, order.count)
+      return stream(order.bytes, order.ms)
   }
 }
 
@@ -111,33 +111,31 @@ function echo(bytes: number, inFlight: number, ms: number): Promise<Figures> {
   })
 }
 
-async function stream(bytes: number, count: number): Promise<Figures> {
+/** For so long, then until the other side says how many have come. */
+async function stream(bytes: number, ms: number): Promise<Figures> {
   const open = socket!
   const message = Buffer.alloc(bytes, 1)
   const started = performance.now()
   const cpu = cpuUs()
   let sent = 0
-  const some = (): void => {
-    while (sent < count) {
-      sent += 1
-      if (!open.send(message)) return
+  await new Promise<void>((resolve) => {
+    open.onDrain = () => {
+      while ((sent & 1_023) !== 0 || performance.now() - started < ms) {
+        sent += 1
+        if (!open.send(message)) return
+      }
+      open.onDrain = () => undefined
+      resolve()
     }
-  }
+    open.onDrain()
+  })
   const answer = new Promise<number>((resolve) => {
     open.onMessage = (text) => resolve(Number(Buffer.from(text).toString()))
   })
-  await new Promise<void>((resolve) => {
-    open.onDrain = () => {
-      some()
-      if (sent === count) resolve()
-    }
-    some()
-    if (sent === count) resolve()
-  })
   open.send(Buffer.of(2))
   const got = await answer
-  if (got !== count) throw new Error(`${got} of ${count} came`)
-  return { messages: count, ms: performance.now() - started, cpuUs: cpuUs() - cpu }
+  if (got !== sent) throw new Error(`${got} of ${sent} came`)
+  return { messages: sent, ms: performance.now() - started, cpuUs: cpuUs() - cpu }
 }
 
 interface Contender {

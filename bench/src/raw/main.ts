@@ -103,7 +103,7 @@ const workloads: readonly (readonly [title: string, order: Order])[] = [
   ['echo 32 B, 1 in flight', { do: 'echo', bytes: 32, inFlight: 1, ms }],
   ['echo 32 B, 64 in flight', { do: 'echo', bytes: 32, inFlight: 64, ms }],
   ['echo 32 B, 1,024 in flight', { do: 'echo', bytes: 32, inFlight: 1_024, ms }],
-  ['one way 32 B', { do: 'stream', bytes: 32, count: 1_000_000 }],
+  ['one way 32 B', { do: 'stream', bytes: 32, ms }],
   ['echo 64 KiB, 8 in flight', { do: 'echo', bytes: 64 * 1024, inFlight: 8, ms }],
   ['echo 1 MiB, 4 in flight', { do: 'echo', bytes: 1024 * 1024, inFlight: 4, ms }],
 ]
@@ -159,10 +159,14 @@ async function bytesEach(name: string): Promise<number> {
 }
 
 if (idle > 0) {
-  const own = await bytesEach('callbox')
-  const other = await bytesEach('ws')
+  const pairs: { own: number; other: number }[] = []
+  for (let round = 0; round < Math.min(rounds, 3); round += 1)
+    pairs.push({ own: await bytesEach('callbox'), other: await bytesEach('ws') })
+  const kib = (which: 'own' | 'other'): string =>
+    pairs.map((pair) => (pair[which] / 1024).toFixed(1)).join(', ')
   console.log(
-    `${idle} idle connections: RSS of the server ${(own / other).toFixed(2)}; ` +
-      `${(own / 1024).toFixed(1)} against ${(other / 1024).toFixed(1)} KiB each`,
+    `${idle} idle connections: RSS of the server ` +
+      `${spread(pairs.map(({ own, other }) => own / other))}; ` +
+      `${kib('own')} against ${kib('other')} KiB each`,
   )
 }

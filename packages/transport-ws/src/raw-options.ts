@@ -137,17 +137,11 @@ export interface RawLimits {
   readonly closeTimeoutMs: number
 }
 
-/** One value for all sockets of a server, which passes the same options each time. */
-const resolved = new WeakMap<RawWebSocketOptions, RawLimits>()
+/** The last limits made: a server passes the same ones for each socket, which then share them. */
+let shared: RawLimits | undefined
 
-/** Every field filled in, once for each object of options. Throws RangeError for what is no limit. */
+/** Every field filled in. Throws RangeError for what is no limit. */
 export function limitsOf(options: RawWebSocketOptions): RawLimits {
-  let limits = resolved.get(options)
-  if (limits === undefined) resolved.set(options, (limits = checkedLimits(options)))
-  return limits
-}
-
-function checkedLimits(options: RawWebSocketOptions): RawLimits {
   const {
     maxMessage = 1024 * 1024,
     maxFragments = 1_024,
@@ -155,12 +149,27 @@ function checkedLimits(options: RawWebSocketOptions): RawLimits {
     closeTimeoutMs = 5_000,
   } = options
   const limits = { maxMessage, maxFragments, maxUnsent, closeTimeoutMs }
-  for (const [name, value] of Object.entries(limits)) {
+  if (shared === undefined || !isSame(shared, limits)) shared = checked(limits)
+  return shared
+}
+
+function isSame(one: RawLimits, other: RawLimits): boolean {
+  return (
+    one.maxMessage === other.maxMessage &&
+    one.maxFragments === other.maxFragments &&
+    one.maxUnsent === other.maxUnsent &&
+    one.closeTimeoutMs === other.closeTimeoutMs
+  )
+}
+
+function checked(limits: RawLimits): RawLimits {
+  for (const [name, value] of Object.entries(limits) as [string, number][]) {
     const least = name === 'maxFragments' ? 1 : 0
     if (!(value >= least) || (value !== Infinity && !Number.isSafeInteger(value)))
       throw new RangeError(`${name} must be an integer from ${least}, or Infinity`)
   }
   // What `setTimeout` takes for 1 ms.
-  if (closeTimeoutMs > 0x7fff_ffff) throw new RangeError('closeTimeoutMs is too long for a timer')
+  if (limits.closeTimeoutMs > 0x7fff_ffff)
+    throw new RangeError('closeTimeoutMs is too long for a timer')
   return limits
 }

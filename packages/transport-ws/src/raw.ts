@@ -35,8 +35,6 @@ export type {
   RawWebSocketOptions,
 } from './raw-options.ts'
 
-const defaults = {}
-
 /**
  * Accepts a WebSocket: called with what `node:http` gives to a listener of `upgrade`. A request that
  * RFC 6455, section 4.2.1, or the options do not allow is answered with the status of HTTP that says
@@ -47,7 +45,7 @@ export function acceptWebSocket(
   request: http.IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  options: AcceptWebSocketOptions = defaults,
+  options: AcceptWebSocketOptions = {},
 ): RawWebSocket | undefined {
   const limits = limitsOf(options)
   const { subprotocols = [], extensions = [], onRefused } = options
@@ -119,7 +117,7 @@ export function refuseWebSocket(socket: Duplex, status: number, reason: string):
  */
 export async function connectWebSocket(
   url: string | URL,
-  options: ConnectWebSocketOptions = defaults,
+  options: ConnectWebSocketOptions = {},
 ): Promise<RawWebSocket> {
   const to = checkedUrl(url)
   const limits = limitsOf(options)
