@@ -73,6 +73,26 @@ test('reconnectMs: the first attempts come soon, whatever the longest pause', as
   await client.close()
 })
 
+test('reconnectMs: after a lost link the first attempt comes soon', async () => {
+  const clock = new VirtualClock()
+  const raw = await RawServer.listen()
+  const limits = { reconnectMs: 10, maxReconnectMs: 1_000_000 }
+  const client = createClient({ desk }, tcp({ port: raw.port }), { clock, limits })
+  const call = safe(client.desk.ask())
+  const peer = await raw.accept()
+  await peer.next()
+  peer.sendFrames(rawWelcome())
+  await peer.nextOf(0x10)
+  await peer.destroy()
+  await expect.poll(() => client.state).toBe('reconnecting')
+  await clock.advance(100)
+  const next = await raw.accept()
+  expect((await next.next()).type).toBe(0x01)
+  await Promise.all([client.close(), next.destroy()])
+  expect((await call)[0]?.processed).toBe('unknown')
+  await raw.close()
+})
+
 test('maxQueuedCalls: without a connection', async () => {
   const metrics = new MetricsRegistry()
   const client = createClient({ desk }, memory(), { limits: { maxQueuedCalls: 2 }, metrics })
