@@ -45,19 +45,19 @@ test('grows towards twice the bandwidth-delay product, at most doubling', () => 
   const stream = new Stream()
   // 100 Mbit/s, 20 ms: 250,000 bytes on the way.
   sample(stream, 250_000, 20, 20)
-  expect(stream.target).toBe(500_000)
+  expect(stream.target).toBe(2 * window)
   sample(stream, 10_000_000, 20, 20)
-  expect(stream.target).toBe(1_000_000)
+  expect(stream.target).toBe(4 * window)
 })
 
 test('what is measured in steps of a fragment still grows, until the line shows a queue', () => {
   const stream = new Stream()
   sample(stream, 2 * 65_600, 20, 20)
-  expect(stream.target).toBe(1.5 * window)
-  sample(stream, 3 * 65_600, 21, 20)
-  expect(stream.target).toBe(2.25 * window)
-  sample(stream, 6 * 65_600, 32, 20)
-  expect(stream.target).toBe(2.25 * window)
+  expect(stream.target).toBe(2 * window)
+  sample(stream, 4 * 65_600, 21, 20)
+  expect(stream.target).toBe(4 * window)
+  sample(stream, 8 * 65_600, 32, 20)
+  expect(stream.target).toBe(4 * window)
 })
 
 test('the least round trip counts: a queue of our own does not make the window grow', () => {

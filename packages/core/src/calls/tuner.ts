@@ -32,11 +32,12 @@ const clearFactor = 1.15
 const clearMs = 0.5
 /**
  * A stream that uses so much of its window in a round trip without a queue is held back by it. What
- * is measured comes in steps of a fragment, a quarter of a small window, so it says too little: such
- * a window grows by half whatever the measure says.
+ * is measured comes in steps of a fragment, and of a quarter of the window, so it says too little:
+ * such a window doubles whatever the measure says. Growing by half, a line of 200 ms and 100 Mbit/s
+ * is at 39 % after 3 s, for the samples that are free are used up by then.
  */
 const usedShare = 0.75
-const stepFactor = 1.5
+const stepFactor = 2
 
 export class WindowTuner {
   private readonly budget: ReceiveBudget
