@@ -35,8 +35,12 @@ export type Where = 'L' | 'S' | 'W'
 
 /** How the connection between the raw peer and its other side ends. */
 export type Ending =
-  /** GOAWAY with this code, and a reason with this text in it; then the link closes. */
-  | { readonly goAway: number; readonly reason?: string; readonly versions?: unknown }
+  /** GOAWAY with this code, and a reason with these texts in it; then the link closes. */
+  | {
+      readonly goAway: number
+      readonly reason?: string | readonly string[]
+      readonly versions?: unknown
+    }
   /** The link closes, with GOAWAY or without. */
   | { readonly closed: true }
   /** WebSocket close with this code. */
@@ -66,7 +70,7 @@ export interface WireCase {
   readonly staysAway?: boolean
 }
 
-/** The title of a test: `a second HELLO [case C15]`. */
+/** The title of a test: `[case C15] a second HELLO`. The number first: runners cut long titles. */
 export function titleOf({ id, title }: { readonly id: string; readonly title: string }): string {
-  return `${title} [case ${id}]`
+  return `[case ${id}] ${title}`
 }
