@@ -360,11 +360,14 @@ function serviceOf(run: Run) {
   })
 }
 
-const only = process.env['CALLBOX_SEED']
-const seeds =
-  only === undefined
-    ? Array.from({ length: faultSizes.chaosSeeds }, (_, n) => n + 1)
-    : [Number(only)]
+/** `CALLBOX_SEED` is one seed, or the first and the last: `17`, `100-200`. */
+function chosenSeeds(): readonly number[] {
+  const { CALLBOX_SEED: chosen = `1-${faultSizes.chaosSeeds}` } = process.env
+  const [first = 1, last = first] = chosen.split('-').map(Number)
+  return Array.from({ length: last - first + 1 }, (_, n) => first + n)
+}
+
+const seeds = chosenSeeds()
 
 test(
   `${seeds.length} seeds of calls and faults at random: nothing runs twice, nothing lies, all is well afterwards [case C95] [case C96] [case C112]`,

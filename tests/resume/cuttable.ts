@@ -27,6 +27,8 @@ export class Line {
   mute = false
   near: Link | undefined
   far: Link | undefined
+  /** A frame was lost: nothing behind it may arrive, as on any stream of bytes. */
+  readonly lost: Record<Way, boolean> = { up: false, down: false }
   /** What arrives is kept, and nobody sees it: a process that is stopped. */
   private readonly held: Record<Way, (() => void)[] | undefined> = {
     up: undefined,
@@ -137,8 +139,10 @@ class WatchedLink implements Link {
         if (line.dead) return
         // `memory()` gives every frame in a buffer of its own: it can be kept.
         line.arrive(way, () => {
+          if (line.lost[way]) return
           const fate = transport.fate(way, buffer.subarray(start, end), line)
-          if (fate !== 'cut before') handler.onFrame(buffer, start, end)
+          if (fate === 'cut before') line.lost[way] = true
+          else handler.onFrame(buffer, start, end)
           if (fate !== 'pass') line.cut()
         })
       },
