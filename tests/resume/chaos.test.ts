@@ -94,7 +94,14 @@ class Run {
   }
 
   connect(): void {
-    const limits = { preset: 'fast', replayRing: 256 * 1024, window: 128 * 1024 } as const
+    const limits = {
+      preset: 'fast',
+      replayRing: 256 * 1024,
+      window: 128 * 1024,
+      // A call that is sent again for want of a session must not fail for another reason.
+      maxAttempts: 50,
+      retryBudget: 10_000,
+    } as const
     this.client = createClient({ chaos }, this.transport, { clock: this.clock, limits })
     this.client.handle(chaos, {
       confirm: (key) => {
