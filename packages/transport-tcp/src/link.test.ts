@@ -201,7 +201,7 @@ describe('unix sockets', () => {
     return join(folder, 'a.sock')
   }
 
-  test('belong to this user, and are removed on close', async () => {
+  test('belong to this user, and are removed on close [threat T9]', async () => {
     const path = socketPath()
     const { listener } = await listen(unix({ path }))
     expect(statSync(path).mode & 0o777).toBe(0o600)
@@ -210,7 +210,7 @@ describe('unix sockets', () => {
     expect(existsSync(path)).toBe(false)
   })
 
-  test('a file that a killed process left is replaced; one that answers is not', async () => {
+  test('a file that a killed process left is replaced; one that answers is not [threat T9]', async () => {
     const path = socketPath()
     // A listener removes its file by name: under another name it stays, as after a kill.
     const left = net.createServer()
@@ -244,7 +244,7 @@ describe('TLS', () => {
       authority('another').issue({ name: 'server', hosts: [host] }),
       'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
     ],
-  ])('%s: the dial rejects [case C28]', async (_, certified, code) => {
+  ])('%s: the dial rejects [case C28] [threat T5]', async (_, certified, code) => {
     const { listener, error } = await listen(tls({ host, port: 0, ...certified }), {
       handshakeMs: 100,
     })
@@ -255,7 +255,7 @@ describe('TLS', () => {
     await error
   })
 
-  test('the verified certificate of a client is in its peer [case C27]', async () => {
+  test('the verified certificate of a client is in its peer [case C27] [threat T4]', async () => {
     const { listener, link } = await listen(
       tls({ host, port: 0, ...server, ca: ca.cert, requestCert: true }),
     )
@@ -267,7 +267,7 @@ describe('TLS', () => {
     expect(near.peer).toMatchObject({ certificate: { subject: { CN: 'server' } } })
   })
 
-  test('without requestCert, or unverified where that is let in, there is none [case C27]', async () => {
+  test('without requestCert, or unverified where that is let in, there is none [case C27] [threat T4]', async () => {
     const stranger = authority('another').issue({ name: 'stranger' })
     for (const options of [{}, { requestCert: true, rejectUnauthorized: false }]) {
       const { listener, link } = await listen(
@@ -280,7 +280,7 @@ describe('TLS', () => {
     }
   })
 
-  test('with requestCert a client without a certificate gets no link [case C27]', async () => {
+  test('with requestCert a client without a certificate gets no link [case C27] [threat T4]', async () => {
     let links = 0
     const { listener, error } = await listen(
       tls({ host, port: 0, ...server, ca: ca.cert, requestCert: true }),
