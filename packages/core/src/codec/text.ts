@@ -21,8 +21,10 @@ const platform = globalThis as unknown as Platform
 const utf8 = new platform.TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const latin1 = platform.Buffer?.prototype.latin1Slice
 
-/** Up to here a loop beats a call into the platform. */
-const short = 20
+// Bytes up to which each is the fastest on Node 20: for 16 bytes 48, 60 and 116 ns, for 64 bytes
+// 183, 104 and 108 ns, for 16 KiB TextDecoder by a factor of 15.
+const short = 16
+const medium = 64
 
 /** The text of `bytes[start, end)`; undefined if that is not UTF-8. */
 export function decodeText(bytes: Uint8Array, start: number, end: number): string | undefined {
@@ -67,11 +69,11 @@ function shortAscii(bytes: Uint8Array, start: number, size: number): string {
 }
 
 function decodeLong(bytes: Uint8Array, start: number, end: number): string | undefined {
-  if (latin1 !== undefined && isAscii(bytes, start, end)) return latin1.call(bytes, start, end)
+  if (latin1 !== undefined && end - start <= medium && isAscii(bytes, start, end))
+    return latin1.call(bytes, start, end)
   return decodeUtf8(bytes, start, end)
 }
 
-/** Worth looking at for text that is mostly not: it stops at the first byte that is not ASCII. */
 function isAscii(bytes: Uint8Array, start: number, end: number): boolean {
   for (let at = start; at < end; at += 1) if (bytes[at]! >= 0x80) return false
   return true
