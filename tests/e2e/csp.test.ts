@@ -17,7 +17,7 @@ const executablePath = findChromium()
 if (executablePath === undefined && !browserRequired)
   console.warn('the CSP test is skipped: no Chromium found, set CHROMIUM_PATH')
 
-// The contract of tests/bundle/client.ts.
+// The contract of tests/bundle/*.ts.
 const greeter = contract('greeter', {
   greet: unary({
     input: T.Object({ name: T.String(), times: T.Integer() }),
@@ -25,11 +25,13 @@ const greeter = contract('greeter', {
   }),
 })
 
-test.skipIf(executablePath === undefined && !browserRequired)(
-  "[threat P5] a page with script-src 'self' makes a call",
-  async () => {
+test
+  .skipIf(executablePath === undefined && !browserRequired)
+  .each(['client.ts', 'compact-client.ts'])(
+  "[threat P5] a page with script-src 'self' makes a call: %s",
+  async (file) => {
     const { outputFiles } = await build({
-      entryPoints: [fileURLToPath(new URL('../bundle/client.ts', import.meta.url))],
+      entryPoints: [fileURLToPath(new URL(`../bundle/${file}`, import.meta.url))],
       bundle: true,
       write: false,
       format: 'esm',
