@@ -124,7 +124,7 @@ export default defineConfig({
         name: 'resume',
         include: ['tests/resume/**/*.test.ts'],
         group: 1,
-        testTimeout: 60_000,
+        testTimeout: 180_000,
       }),
       nodeProject({
         name: 'websocket',
