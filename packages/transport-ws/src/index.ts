@@ -2,6 +2,7 @@
 
 import type { Transport } from '@callbox/core/internal'
 import { dialWebSocket } from './dial.ts'
+import { checkEndpoint } from './endpoint.ts'
 import { attachWebSocket, listenWebSocket } from './listen.ts'
 import type { WsAttachOptions, WsDialOptions, WsListenOptions } from './options.ts'
 import { checkedUrl, checkHeaders } from './request.ts'
@@ -24,6 +25,7 @@ export function ws(
 ): Transport {
   if (typeof to === 'string' || to instanceof URL) {
     const url = checkedUrl(to)
+    checkEndpoint(url, options.allowUrlCredential)
     if (options.headers !== undefined) checkHeaders(options.headers)
     return {
       name: url.protocol.slice(0, -1),

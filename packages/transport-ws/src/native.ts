@@ -4,20 +4,27 @@
 
 import type { Transport } from '@callbox/core/internal'
 import { dialMessages } from './dial-message.ts'
+import { checkEndpoint } from './endpoint.ts'
 import type { MessageLink } from './message-link.ts'
 import { subprotocol } from './subprotocol.ts'
 
+export interface NativeOptions {
+  readonly allowUrlCredential?: boolean | undefined
+  /** Is told of every connection. */
+  readonly onLink?: (link: MessageLink) => void
+}
+
 /**
- * `onLink` is told of every connection. Throws TypeError for a URL that is no WebSocket's, or that has
+ * Throws TypeError for a URL that is no WebSocket's, or that has
  * credentials in it.
  */
-export function nativeTransport(url: URL, onLink?: (link: MessageLink) => void): Transport {
+export function nativeTransport(
+  url: URL,
+  { allowUrlCredential, onLink }: NativeOptions = {},
+): Transport {
   if (url.protocol === 'http:') url.protocol = 'ws:'
   if (url.protocol === 'https:') url.protocol = 'wss:'
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:')
-    throw new TypeError('ws: the URL must begin with ws:// or wss://')
-  if (url.username !== '' || url.password !== '')
-    throw new TypeError('ws: no credentials in the URL, pass `credential` to createClient')
+  checkEndpoint(url, allowUrlCredential)
   const name = url.protocol.slice(0, -1)
   return {
     name,

@@ -12,6 +12,11 @@ export interface WsDialOptions extends Certificates {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Name that the server's certificate must have; default: the host of the URL. */
   readonly servername?: string | undefined
+  /**
+   * Lets a parameter of the URL be named `token`, `auth`, `jwt` or `access_token`. Default false:
+   * URLs end in logs, and `createClient` has `credential`.
+   */
+  readonly allowUrlCredential?: boolean | undefined
 }
 
 interface Common {

@@ -8,6 +8,7 @@ import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import * as tls from 'node:tls'
 import { isToken } from './header-list.ts'
+import { checkEndpoint } from './endpoint.ts'
 import { tunnel } from './proxy.ts'
 import { faultOf, maxHeaderBytes, newKey } from './upgrade.ts'
 
@@ -155,11 +156,8 @@ export function portOf(url: URL): number {
 
 /** A URL of a WebSocket (section 3). Throws TypeError for any other. */
 export function checkedUrl(to: string | URL): URL {
-  const url = new URL(to)
-  if (url.protocol !== 'ws:' && url.protocol !== 'wss:')
-    throw new TypeError('ws: the URL must begin with ws:// or wss://')
-  if (url.username !== '' || url.password !== '')
-    throw new TypeError('ws: no credentials in the URL, they end in logs')
+  // Parameters are the affair of whoever uses WebSockets without Callbox.
+  const url = checkEndpoint(new URL(to), true)
   if (url.hash !== '') throw new TypeError('ws: no fragment in the URL')
   return url
 }
