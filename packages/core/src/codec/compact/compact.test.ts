@@ -393,4 +393,56 @@ describe.each([
       expect(`${hex}: ${what}`).not.toBe(`${hex}: not refused`)
     }
   })
+
+  test('a part that stands in many places, and one too large to stand in another', () => {
+    const Room = T.Object({ id: T.Integer(), seats: T.Array(T.Tuple([T.String(), T.Boolean()])) })
+    const names = Array.from({ length: 120 }, (_item, index) => `field${index}`)
+    const Wide = T.Object(Object.fromEntries(names.map((name) => [name, T.Optional(T.Number())])))
+    const House = T.Object({
+      hall: Room,
+      rooms: T.Array(Room),
+      byName: T.Record(T.String(), Room),
+      wide: Wide,
+      either: T.Union([Room, T.Array(Wide), T.Null()]),
+    })
+    const room = { id: 1, seats: [['a', true]] }
+    const wide = Object.fromEntries(
+      names.filter((_, index) => index % 3 === 0).map((name, index) => [name, index / 4]),
+    )
+    for (const either of [room, [wide, {}], null]) {
+      const house = { hall: room, rooms: [room, room], byName: { b: room, a: room }, wide, either }
+      const bytes = encoded(codec.of(House), house)
+      expect(codec.of(House).decode(bytes, 0, bytes.length)).toEqual(house)
+      expect(toHex(bytes)).toBe(toHex(encoded(builds[0]!.of(House), house)))
+    }
+  })
+
+  test('names of properties are never code', () => {
+    const names = [
+      '"',
+      "'",
+      '\\',
+      '`${process.exit()}`',
+      '\n',
+      '\u2028',
+      '*/',
+      '//',
+      '});',
+      'ROOM0_',
+      '0',
+      ' ',
+    ]
+    const schema = T.Object({
+      ...Object.fromEntries(names.map((name) => [name, T.String()])),
+      ...Object.fromEntries(names.map((name) => [`?${name}`, T.Optional(T.Boolean())])),
+      literal: T.Literal('"); process.exit(); ("'),
+    })
+    const value = {
+      ...Object.fromEntries(names.map((name) => [name, name])),
+      ...Object.fromEntries(names.map((name) => [`?${name}`, true])),
+      literal: '"); process.exit(); ("',
+    }
+    const bytes = encoded(codec.of(schema), value)
+    expect(codec.of(schema).decode(bytes, 0, bytes.length)).toEqual(value)
+  })
 })
