@@ -58,6 +58,7 @@ export class ClientConnection implements CallStarter, DialerOwner {
   private live: LiveSession | undefined
   /** Sessions that finish what runs after the server has told us to leave. */
   private readonly leaving = new Map<Session, LeavingSession>()
+  readonly pausing: Set<Startable> = new Set<Startable>()
   private hadSession = false
   private readonly waiting = new Queue<Startable>()
 
@@ -230,6 +231,7 @@ export class ClientConnection implements CallStarter, DialerOwner {
     if (this.state !== 'closed') this.change({ state: 'closed' })
     this.refresh.stop()
     this.failWaiting(closedError(), false)
+    for (const call of this.pausing) call.fail(closedError())
     await Promise.all([
       this.dialer.stop(),
       this.live?.session.close(),

@@ -212,6 +212,10 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     return this.table.register(call)
   }
 
+  pauseFor(ms: number): void {
+    this.slots.pauseFor(ms)
+  }
+
   closeOutgoing(call: OutgoingCall, unused: number): void {
     this.transmitting.delete(call)
     if (call.id !== 0) this.table.close(call.id, unused)

@@ -41,6 +41,8 @@ export interface SendingChannel extends Channel {
   register(call: Startable): number
   /** A call waits for the link, without an id so far. */
   onTransmit(call: Startable): void
+  /** The peer has refused a call and asks to wait so many milliseconds. */
+  pauseFor(ms: number): void
   /** A call has settled. `unused`: bytes that the peer may still send for it. */
   closeOutgoing(call: Startable, unused: number): void
   sendEvent(event: Startable): void
@@ -61,4 +63,6 @@ export interface CallStarter {
   /** Of the runtime's codecs, the one that a call to this method would have now. */
   codecFor(method: Method): number
   start(call: Startable): void
+  /** Calls that pause before they are sent again: whoever closes fails them. */
+  readonly pausing?: Set<Startable>
 }

@@ -435,6 +435,9 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
 
   onError(buffer: Uint8Array, start: number, end: number): void {
     const error = readFailure(buffer, start, end, this.runtime.limits, this.method.definition)
+    const { code, processed, retryAfterMs } = error
+    if (code === 'resource_exhausted' && processed === 'no' && retryAfterMs !== undefined)
+      this.calls?.pauseFor(retryAfterMs)
     if (!this.retry(error, true, isFinal(buffer, start, end))) this.settle(error, undefined)
   }
 
@@ -570,6 +573,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
     this.attempts = attempts
     this.retryTimer ??= new Timer(() => this.startAgain(starter))
     timers.arm(this.retryTimer, delayMs)
+    starter?.pausing?.add(this)
     return true
   }
 
@@ -580,6 +584,7 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
   }
 
   private startAgain(starter: CallStarter | undefined): void {
+    starter?.pausing?.delete(this)
     if (this.items === undefined) starter?.start(this)
     else this.items.whenRead(() => starter?.start(this))
   }
@@ -602,7 +607,10 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
     this.state = 'closed'
     const { timers, metrics } = this.runtime
     timers.disarm(this.timer)
-    if (this.retryTimer !== undefined) timers.disarm(this.retryTimer)
+    if (this.retryTimer !== undefined) {
+      timers.disarm(this.retryTimer)
+      this.starter?.pausing?.delete(this)
+    }
     if (error !== undefined) metrics?.count('calls_failed', error.code)
     this.leave?.()
     this.leave = undefined
