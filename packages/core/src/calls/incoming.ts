@@ -9,7 +9,13 @@ import type { RosterMember } from '../base/roster.ts'
 import { Timer } from '../base/timers.ts'
 import type { SchemaCodec } from '../codec/codec.ts'
 import type { AnyContract } from '../contract/contract.ts'
-import { cancelFrame, creditFrame, type Frame, type MessageFields } from '../frames/fields.ts'
+import {
+  cancelFrame,
+  creditFrame,
+  ErrorFlag,
+  type Frame,
+  type MessageFields,
+} from '../frames/fields.ts'
 import { Flag, FrameType } from '../frames/frame.ts'
 import type { AbortSignalLike } from '../link/link.ts'
 import { nodeCost } from '../session/ledger.ts'
@@ -426,9 +432,13 @@ export class IncomingCall implements CallScope, Applicant, WindowOwner, RosterMe
   end(wire: WireFailure): void {
     if (this.decided) return
     this.decided = true
+    // Before the call closes: the handler must not take a part of its input for all of it.
+    this.waiveInput()
+    this.input?.abandon(new RpcError(wire.code, 'the call was given up', { processed: 'yes' }))
     this.writer?.drop()
     this.writer = undefined
-    this.sendFailure(wire)
+    // What has not begun never will.
+    this.sendFailure(this.begun ? wire : { ...wire, flags: wire.flags | ErrorFlag.NotProcessed })
   }
 
   private sendFailure(wire: WireFailure): void {

@@ -211,6 +211,8 @@ export class StreamReader<T> implements Items<T> {
 
   /** Ends at once: what waits unread is dropped. */
   abandon(failure?: RpcError): void {
+    // Its end may have come, unread like the items before it: it must not be taken for all of them.
+    if (this.closed && this.items.length > 0) this.failure = failure
     this.items.clear()
     this.release()
     if (this.closed) this.window?.close()

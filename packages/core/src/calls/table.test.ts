@@ -93,9 +93,18 @@ describe('a frame for a call that is not there', () => {
     const id = table.register('a')
     expect(table.close(id, 200)).toBe(true)
     expect(table.close(id, 200)).toBe(false)
-    for (let frame = 0; frame < 3; frame += 1) expect(table.find(id, 64)).toBeUndefined()
+    // Besides what was granted, sixteen frames that cost no credit.
+    for (let frame = 0; frame < 3 + 16; frame += 1) expect(table.find(id, 64)).toBeUndefined()
     expect(() => table.find(id, 64)).toThrow('[flow_control]')
     table.allowLate(1_000)
     expect(table.find(id, 64)).toBeUndefined()
+  })
+
+  test('END and CREDIT may come late though the peer has used up its credit', () => {
+    const table = new CallTable<string>('client')
+    const id = table.register('a')
+    table.close(id, 0)
+    for (let frame = 0; frame < 16; frame += 1) expect(table.find(id, 64)).toBeUndefined()
+    expect(() => table.find(id, 64)).toThrow('[flow_control]')
   })
 })

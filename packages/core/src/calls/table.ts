@@ -9,6 +9,12 @@ import { IdMap } from '../base/id-map.ts'
 /** Ids stay below 2^30, where V8 keeps them as small integers. */
 const idMask = 2 ** 30 - 1
 
+/**
+ * END, ERROR, CANCEL and CREDIT cost no credit, but late ones are charged: an honest peer that has
+ * used up its credit may have so many bytes of them under way when a call ends.
+ */
+const lateControls = 16 * 64
+
 /** Serial-number order on 30 bits: whether `id` comes after `other`. */
 export function isAhead(id: number, other: number): boolean {
   const distance = (id - other) & idMask
@@ -83,13 +89,13 @@ export class CallTable<C> {
 
   /** A receiving direction is over: so many bytes may still come. */
   allowLate(bytes: number): void {
-    this.late += bytes
+    this.late += bytes + lateControls
   }
 
   /** A call is over, and `unused` bytes may still come for it. False if it was over already. */
   close(id: number, unused: number): boolean {
     if (!this.calls.delete(id)) return false
-    this.late += unused
+    this.late += unused + lateControls
     return true
   }
 
