@@ -4,6 +4,7 @@
 //   e2e          the whole stack in one process or several
 //   resume       sessions that lose their links, on the virtual clock and over real sockets
 //   websocket    RFC 6455 and 7692 as raw bytes, and WebSockets that others wrote
+//   simulation   thousands of seeds of the whole stack on a simulated network
 //   processes    faults that need real processes
 //   packages     manifests, documents and rules of the repository itself
 //   browser      the same client in Chromium
@@ -131,6 +132,12 @@ export default defineConfig({
         include: ['tests/websocket/**/*.test.ts'],
         group: 1,
         testTimeout: 60_000,
+      }),
+      nodeProject({
+        name: 'simulation',
+        include: ['tests/simulation/**/*.test.ts'],
+        group: 1,
+        testTimeout: 120_000,
       }),
       nodeProject({
         name: 'processes',

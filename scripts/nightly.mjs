@@ -27,6 +27,7 @@ const steps = [
     tell: toldByReport,
   },
   { name: 'mutants of limits', args: ['tests/mutants/limits.mjs'] },
+  { name: 'mutants of the protocol', args: ['tests/mutants/protocol.mjs', '--honest'] },
   { name: 'mutants of the WebSocket', args: ['tests/websocket/mutants.mjs'] },
 ]
 

@@ -12,6 +12,10 @@ export interface Sizes {
   readonly fuzzFrames: number
   /** Mutated byte streams against a whole server. */
   readonly fuzzStreams: number
+  /** Seeds of the simulator. */
+  readonly simulationSeeds: number
+  /** Scenarios of the simulator on real sockets. */
+  readonly simulationSockets: number
   /** Runs of one property of fast-check. */
   readonly propertyRuns: number
   /** Opening handshakes, one after the other. */
@@ -36,6 +40,8 @@ const table: Readonly<Record<SizesName, Sizes>> = {
     dials: 300,
     attackers: 30,
     attackMs: 3_000,
+    simulationSeeds: 300,
+    simulationSockets: 8,
   },
   ci: {
     fuzzBodies: 1_000_000,
@@ -47,11 +53,15 @@ const table: Readonly<Record<SizesName, Sizes>> = {
     dials: 600,
     attackers: 50,
     attackMs: 5_000,
+    simulationSeeds: 5_000,
+    simulationSockets: 40,
   },
   nightly: {
     fuzzBodies: 10_000_000,
     fuzzFrames: 1_000_000,
     fuzzStreams: 1_000_000,
+    simulationSeeds: 200_000,
+    simulationSockets: 200,
     propertyRuns: 50_000,
     handshakes: 1_000,
     refusedUpgrades: 10_000,
