@@ -65,7 +65,7 @@ function browserProject(executablePath: string): TestProjectConfiguration {
       include: ['tests/browser/**/*.test.ts'],
       setupFiles: ['tests/setup.ts'],
       ...(existsSync(globalSetup) ? { globalSetup: [globalSetup] } : {}),
-      sequence: { groupOrder: 2 },
+      sequence: { groupOrder: 3 },
       maxWorkers: 1,
       testTimeout: 30_000,
       browser: {
@@ -150,7 +150,7 @@ export default defineConfig({
       nodeProject({
         name: 'timing',
         include: ['tests/timing/**/*.test.ts'],
-        group: 3,
+        group: 4,
         testTimeout: 120_000,
         maxWorkers: 1,
       }),
