@@ -506,4 +506,10 @@ export const mutants = [
     to: '',
     seeds: 6_000,
   },
+  {
+    name: 'found: late frames without cost are not allowed for',
+    file: core('calls/table.ts'),
+    from: '    this.lateControls += controlsPerCall\n',
+    to: '',
+  },
 ]

@@ -367,16 +367,15 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
   }
 
   private onEndFrame(id: number): void {
-    const call = this.table.find(id, this.runtime.limits.frameCost)
+    const call = this.table.find(id, 0)
     if (call === undefined) return
     if (call.midMessage) throw protocolError('END inside a message')
-    if (call instanceof IncomingCall && call.inputEnded)
-      return this.onDataAfterEnd(call, this.runtime.limits.frameCost)
+    if (call instanceof IncomingCall && call.inputEnded) return this.onDataAfterEnd(call, 0)
     call.onEnd()
   }
 
   private onErrorFrame(buffer: Uint8Array, start: number, end: number, id: number): void {
-    const call = this.table.find(id, this.runtime.limits.frameCost)
+    const call = this.table.find(id, 0)
     if (call === undefined) return
     if (call instanceof OutgoingCall) return call.onError(buffer, start, end)
     call.onError(readFailure(buffer, start, end, this.runtime.limits, call.method.definition))
@@ -384,7 +383,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
 
   private onCancel(buffer: Uint8Array, start: number, end: number, id: number): void {
     if (end - start !== headerBytes + 1) throw protocolError('malformed CANCEL')
-    const call = this.table.find(id, this.runtime.limits.frameCost)
+    const call = this.table.find(id, 0)
     if (call === undefined) return
     if (call instanceof OutgoingCall) return call.onCancel()
     // Whoever has had an item has paid for the call: leaving a loop is no abuse.
@@ -398,7 +397,7 @@ export class Calls implements SessionOwner, CallStarter, SendingChannel, Serving
     const bytes = readU32(buffer, start + headerBytes)
     if (id === 0) this.events.onCredit(bytes)
     else {
-      const call = this.table.find(id, this.runtime.limits.frameCost)
+      const call = this.table.find(id, 0)
       if (call !== undefined && !call.onCredit(bytes)) return this.onCreditViolation(call)
     }
     if (bytes < (id === 0 ? eventWindow : this.peer.window) * tinyShare) this.session.spendControl()

@@ -10,10 +10,10 @@ import { IdMap } from '../base/id-map.ts'
 const idMask = 2 ** 30 - 1
 
 /**
- * END, ERROR, CANCEL and CREDIT cost no credit, but late ones are charged: an honest peer that has
- * used up its credit may have so many bytes of them under way when a call ends.
+ * END, ERROR, CANCEL and CREDIT cost no credit: an honest peer that has used up its own may have so
+ * many of them under way when a call ends.
  */
-const lateControls = 16 * 64
+const controlsPerCall = 16
 
 /** Serial-number order on 30 bits: whether `id` comes after `other`. */
 export function isAhead(id: number, other: number): boolean {
@@ -29,6 +29,8 @@ export class CallTable<C> {
   private highestReceived = 0
   /** Bytes that may still come for calls that are over. */
   private late = 0
+  /** Frames without cost that may still come for them. */
+  private lateControls = 0
 
   constructor(role: 'client' | 'server') {
     this.parity = role === 'client' ? 1 : 0
@@ -81,21 +83,24 @@ export class CallTable<C> {
     return undefined
   }
 
+  /** `cost` in bytes; 0 for a frame that costs no credit. */
   chargeLate(cost: number): void {
+    if (cost === 0) this.lateControls -= 1
     this.late -= cost
-    if (this.late < 0)
+    if (this.late < 0 || this.lateControls < 0)
       throw new ConnectionError('flow_control', 'late frames beyond what was granted')
   }
 
   /** A receiving direction is over: so many bytes may still come. */
   allowLate(bytes: number): void {
-    this.late += bytes + lateControls
+    this.late += bytes
+    this.lateControls += controlsPerCall
   }
 
   /** A call is over, and `unused` bytes may still come for it. False if it was over already. */
   close(id: number, unused: number): boolean {
     if (!this.calls.delete(id)) return false
-    this.late += unused + lateControls
+    this.allowLate(unused)
     return true
   }
 
