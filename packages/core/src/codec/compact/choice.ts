@@ -79,8 +79,10 @@ function makeChoice(branches: readonly Plan[]): Choice {
     },
     certain: (branch) => earlier[branch]!.length === 0,
     kept(branch, value) {
-      if (overlapping.length === 0 || fit(branches[branch]!, value, 0) === 0) return value
-      return keep(branches[branch]!, value)
+      if (overlapping.length === 0) return value
+      const left = fit(branches[branch]!, value, 0)
+      // What does not fit at all is refused by whoever writes it.
+      return left === 0 || left === Infinity ? value : keep(branches[branch]!, value)
     },
     confirms: (branch, value) =>
       earlier[branch]!.every((other) => fit(branches[other]!, value, 0) !== 0),

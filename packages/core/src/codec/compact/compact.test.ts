@@ -446,3 +446,15 @@ describe.each([
     expect(codec.of(schema).decode(bytes, 0, bytes.length)).toEqual(value)
   })
 })
+
+test('a value that fits no branch is refused, not looked into', () => {
+  const pair = T.Tuple([T.Object({ a: T.String() })])
+  const schema = T.Union([T.Union([pair, T.String()]), T.Union([T.Array(T.Integer()), T.Null()])])
+  for (const build of builds)
+    for (const value of [[{}], [undefined], [[]], ['text']])
+      expect(refusalOf(() => encoded(build.of(schema), value))).not.toBe('not refused')
+  // The property that found it: an empty list for the list of one.
+  const found = T.Union([T.Union([pair, T.String()]), T.String()])
+  for (const build of builds)
+    expect(refusalOf(() => encoded(build.of(found), []))).not.toBe('not refused')
+})
