@@ -50,6 +50,19 @@ test('grows towards twice the bandwidth-delay product, at most doubling', () => 
   expect(stream.target).toBe(4 * window)
 })
 
+test('a line that is full gets no larger window, whatever one sample says', () => {
+  const stream = new Stream()
+  stream.target = 500_000
+  // One fragment more than the line carries in that time: noise of the measure.
+  sample(stream, 500_000 + 65_600, 40, 20)
+  expect(stream.target).toBe(500_000)
+  sample(stream, 400_000 + 65_600, 32, 20)
+  expect(stream.target).toBe(500_000)
+  // Below that the line has room.
+  sample(stream, 380_000, 30, 20)
+  expect(stream.target).toBeGreaterThan(500_000)
+})
+
 test('what is measured in steps of a fragment still grows, until the line shows a queue', () => {
   const stream = new Stream()
   sample(stream, 2 * 65_600, 20, 20)

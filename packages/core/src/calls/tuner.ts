@@ -27,6 +27,8 @@ const leastShare = 1 / 16
 /** A round trip longer than the least by this factor, and by this much, has a queue of ours in it. */
 const queueFactor = 2
 const queueMs = 5
+/** From this factor on the line is full: a larger window would only make the queue longer. */
+const fullFactor = 1.6
 /** Up to this factor, and this much more, it has none. */
 const clearFactor = 1.15
 const clearMs = 0.5
@@ -84,13 +86,14 @@ export class WindowTuner {
 
   private judge(roundTripMs: number, leastMs: number): void {
     const queued = roundTripMs >= leastMs * queueFactor && roundTripMs - leastMs >= queueMs
+    const full = roundTripMs >= leastMs * fullFactor && roundTripMs - leastMs >= queueMs
     const clear = roundTripMs <= leastMs * clearFactor + clearMs
     for (const [window, mark] of this.marks) {
       const size = window.target
       const measured = (2 * (window.received - mark) * leastMs) / Math.max(roundTripMs, 0.01)
       const heldBack = clear && measured >= size * usedShare
       const ideal = heldBack ? Math.max(measured, size * stepFactor) : measured
-      if (ideal > size && this.budget.roomy)
+      if (ideal > size && !full && this.budget.roomy)
         window.resize(Math.min(this.most, 2 * size, Math.ceil(ideal)))
       // Without a queue of ours a lower rate is the sender's choice, or its application's.
       else if (ideal < size && queued && size > this.least)
