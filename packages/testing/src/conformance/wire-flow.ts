@@ -42,7 +42,7 @@ const hang = (id: number, what: string): Uint8Array =>
 /** Five items of 64 KiB and nobody who takes them: the last is beyond the window. */
 const overdraw = (id: number): readonly Uint8Array[] => [
   rawRequest({ id, method: 'conf.hangUpload', value: { id: `over ${id}` }, open: true }),
-  ...Array.from({ length: 5 }, () => rawData(id, new Uint8Array(65_456 - 5))),
+  ...Array.from({ length: 5 }, () => rawData(id, new Uint8Array(65_392 - 5))),
 ]
 
 const empty = (id: number, count: number): readonly Uint8Array[] =>
