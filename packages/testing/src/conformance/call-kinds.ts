@@ -273,8 +273,9 @@ const pressureCases: readonly CallCase[] = [
       const stream = caller.produce({ id, items: 100, bytes: 1_000_000 })
       await stream.next()
       const given = await standing(() => caller.given(id), 2)
-      // One was read, one lies there whole, a window of the next, and one that waits for it.
-      holds(given <= 4, `${given} items are given`)
+      // One was read, one lies there whole, a window of what follows, and one that waits for it. The
+      // window may have doubled three times while the first came: 2 MiB are two items more.
+      holds(given <= 6, `${given} items are given`)
       stream.cancel()
       await eventually(async () => equal(await caller.aborted(id), true, 'told'))
     },
