@@ -178,8 +178,8 @@ export const mutants = [
   {
     limit: 'maxCalls',
     file: `${core}/calls/slots.ts`,
-    from: 'if (this.taken < this.channel.peer.maxCalls && this.waiting.length === 0)',
-    to: 'if (this.waiting.length === 0)',
+    from: 'return this.taken < this.channel.peer.maxCalls && !this.pause.armed',
+    to: 'return !this.pause.armed',
     tests: [[`${client}/limits.test.ts`, 'for want of a slot']],
   },
   {

@@ -3,12 +3,12 @@
 
 import type { Transport } from '@callbox/core/internal'
 import { listenBun } from './listen.bun.ts'
-import { nativeWs, type WsNativeDialOptions } from './native.ts'
+import { nativeWs, type WsNativeDialOptions } from './native-ws.ts'
 import type { WsListenOptions } from './options.ts'
 
 export { fromWebSocket, type FromWebSocketOptions } from './from-web-socket.ts'
 export type { WebSocketLike } from './message-link.ts'
-export type { WsNativeDialOptions } from './native.ts'
+export type { WsNativeDialOptions } from './native-ws.ts'
 export type { WsListenOptions } from './options.ts'
 export type { OriginRule } from './origin.ts'
 
