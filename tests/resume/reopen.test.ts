@@ -114,6 +114,14 @@ test('lost continuity is told before the item that follows it', async () => {
   const stream = client.log.follow(undefined, { cursor: 4, onReset: (why) => seen.push(why) })
   for await (const n of stream) seen.push(n)
   expect(seen).toEqual(['kept from 11 on', 11, 12])
+  // What a listener throws is its own affair: the session goes on, and so does the stream.
+  const throws = (): never => {
+    throw new Error('listener')
+  }
+  const items: number[] = []
+  for await (const n of client.log.follow(undefined, { cursor: 4, onReset: throws })) items.push(n)
+  expect(items).toEqual([11, 12])
+  expect(client.state).toBe('connected')
   await client.close()
   await server.close()
 })

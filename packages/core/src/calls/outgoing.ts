@@ -499,7 +499,13 @@ export class OutgoingCall implements Outlet, Startable, WindowOwner {
           return undefined
         }
       },
-      reset: (reason) => this.options.onReset?.(reason),
+      reset: (reason) => {
+        try {
+          this.options.onReset?.(reason)
+        } catch (error) {
+          this.runtime.report('error', 'listener failed', { err: error })
+        }
+      },
     }
   }
 
